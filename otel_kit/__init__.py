@@ -1,0 +1,99 @@
+"""otel_kit: one call, and a program's traces, metrics and logs are OpenTelemetry signals.
+
+::
+
+    import otel_kit
+
+    telemetry = otel_kit.init_telemetry("checkout")      # the only line a program needs
+    tracer = otel_kit.get_tracer(__name__)               # an OpenTelemetry Tracer
+    log = otel_kit.get_logger(__name__)                  # a structlog logger
+    meter = otel_kit.get_meter(__name__)                 # an OpenTelemetry Meter
+
+The map, in the order in which a signal crosses the house:
+
+- ``errors``, ``semconv``, ``_guard``: what everything else may lean on
+- ``context``: WHO, the ids that follow the work, propagation, baggage
+- ``signals``: WHAT a program emits, traces, metrics, logs; on the OpenTelemetry API alone
+- ``instrument``: signals from libraries, one file per library
+- ``pipeline``: BETWEEN, one step per file: enrich, limit
+- ``export``: OUT, OTLP and console
+- ``setup``: the only place that knows all of the above: settings, resource, wiring, lifecycle
+- ``cli``: one file per command
+- ``testing``: what users' tests need
+
+Names are imported on first use, so that ``import otel_kit`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel_kit import errors, instrument, semconv
+    from otel_kit.context import (
+        bind,
+        bind_context,
+        carry,
+        clear_context,
+        current_context,
+        unbind_context,
+    )
+    from otel_kit.errors import OtelKitError
+    from otel_kit.setup import Telemetry, init_telemetry
+    from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Telemetry": "otel_kit.setup",
+    "init_telemetry": "otel_kit.setup",
+    "get_logger": "otel_kit.signals",
+    "get_meter": "otel_kit.signals",
+    "get_tracer": "otel_kit.signals",
+    "set_level": "otel_kit.signals",
+    "span": "otel_kit.signals",
+    "bind": "otel_kit.context",
+    "bind_context": "otel_kit.context",
+    "carry": "otel_kit.context",
+    "clear_context": "otel_kit.context",
+    "current_context": "otel_kit.context",
+    "unbind_context": "otel_kit.context",
+    "OtelKitError": "otel_kit.errors",
+}
+_MODULES = ("errors", "instrument", "semconv")
+
+__all__ = [
+    "OtelKitError",
+    "Telemetry",
+    "__version__",
+    "bind",
+    "bind_context",
+    "carry",
+    "clear_context",
+    "current_context",
+    "errors",
+    "get_logger",
+    "get_meter",
+    "get_tracer",
+    "init_telemetry",
+    "instrument",
+    "semconv",
+    "set_level",
+    "span",
+    "unbind_context",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"otel_kit.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'otel_kit' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

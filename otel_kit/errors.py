@@ -1,0 +1,64 @@
+"""Every exception that otel_kit raises into a program, and only at set-up time.
+
+::
+
+    OtelKitError
+    ├── SettingError        also a ValueError: a setting has a value that it cannot have
+    ├── UnknownSettingError also a TypeError: no setting has that name
+    └── MissingExtraError   also an ImportError: a feature needs a library that is not installed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class OtelKitError(Exception):
+    """The base of all errors of otel_kit."""
+
+
+class SettingError(OtelKitError, ValueError):
+    """A setting has a value that it cannot have.
+
+    Args:
+        setting: the setting's name as a keyword argument, such as ``console``.
+        source: where the value was found, such as ``argument``, ``OTEL_KIT_CONSOLE`` or ``pyproject.toml``.
+        given: the value.
+        valid: what would be valid, as words: ``auto, pretty, json or off``.
+        used: the value that is used instead, where one is.
+    """
+
+    def __init__(self, setting: str, source: str, given: object, valid: str, used: object = None) -> None:
+        instead = "" if used is None else f"; using {used!r}"
+        super().__init__(f"{setting} (from {source}) is {given!r}; valid: {valid}{instead}")
+        self.setting, self.source, self.given, self.valid, self.used = setting, source, given, valid, used
+
+
+class UnknownSettingError(OtelKitError, TypeError):
+    """No setting has that name; the message suggests the nearest one.
+
+    Args:
+        setting: the name that was given.
+        source: where it was found.
+        known: all valid names.
+    """
+
+    def __init__(self, setting: str, source: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(setting, names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(names)}"
+        super().__init__(f"no setting is named {setting!r} (from {source}); {hint}")
+        self.setting, self.source = setting, source
+
+
+class MissingExtraError(OtelKitError, ImportError):
+    """A feature needs a library that is not installed.
+
+    Args:
+        library: the import name of the library.
+        extra: the extra of otel-kit that installs it.
+    """
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"{library} is not installed; run: pip install 'otel-kit[{extra}]'", name=library)

@@ -1,0 +1,65 @@
+"""Every attribute, metric and event name that otel_kit puts on the wire.
+
+Stable names come from ``opentelemetry.semconv``. Names still in development are written out, because their module costs
+milliseconds of import; a test compares them with the installed package. ``otel_kit.*`` only where no convention exists.
+"""
+
+from __future__ import annotations
+
+from opentelemetry.semconv.attributes import (
+    code_attributes,
+    error_attributes,
+    exception_attributes,
+    service_attributes,
+    telemetry_attributes,
+)
+
+# resource
+SERVICE_NAME = service_attributes.SERVICE_NAME
+SERVICE_VERSION = service_attributes.SERVICE_VERSION
+SERVICE_NAMESPACE = "service.namespace"
+SERVICE_INSTANCE_ID = "service.instance.id"
+DEPLOYMENT_ENVIRONMENT_NAME = "deployment.environment.name"
+TELEMETRY_SDK_LANGUAGE = telemetry_attributes.TELEMETRY_SDK_LANGUAGE
+TELEMETRY_SDK_NAME = telemetry_attributes.TELEMETRY_SDK_NAME
+TELEMETRY_SDK_VERSION = telemetry_attributes.TELEMETRY_SDK_VERSION
+TELEMETRY_DISTRO_NAME = "telemetry.distro.name"
+TELEMETRY_DISTRO_VERSION = "telemetry.distro.version"
+HOST_NAME = "host.name"
+HOST_ARCH = "host.arch"
+OS_TYPE = "os.type"
+OS_DESCRIPTION = "os.description"
+PROCESS_PID = "process.pid"
+PROCESS_EXECUTABLE_NAME = "process.executable.name"
+PROCESS_COMMAND = "process.command"
+PROCESS_RUNTIME_NAME = "process.runtime.name"
+PROCESS_RUNTIME_VERSION = "process.runtime.version"
+CONTAINER_ID = "container.id"
+VCS_REF_HEAD_REVISION = "vcs.ref.head.revision"
+
+# errors
+ERROR_TYPE = error_attributes.ERROR_TYPE
+EXCEPTION_TYPE = exception_attributes.EXCEPTION_TYPE
+EXCEPTION_MESSAGE = exception_attributes.EXCEPTION_MESSAGE
+EXCEPTION_STACKTRACE = exception_attributes.EXCEPTION_STACKTRACE
+EVENT_EXCEPTION = "exception"
+EVENT_CANCELLED = "otel_kit.cancelled"
+
+# code and threads
+CODE_FUNCTION_NAME = code_attributes.CODE_FUNCTION_NAME
+CODE_FILE_PATH = code_attributes.CODE_FILE_PATH
+CODE_LINE_NUMBER = code_attributes.CODE_LINE_NUMBER
+CODE_STACKTRACE = code_attributes.CODE_STACKTRACE
+THREAD_ID = "thread.id"
+THREAD_NAME = "thread.name"
+
+# identity: the context ids
+USER_ID = "user.id"
+SESSION_ID = "session.id"
+REQUEST_ID = "otel_kit.request.id"
+CORRELATION_ID = "otel_kit.correlation.id"
+RUN_ID = "otel_kit.run.id"
+WORKFLOW_ID = "otel_kit.workflow.id"
+
+# metrics
+METRIC_OVERFLOW = "otel.metric.overflow"

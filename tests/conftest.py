@@ -1,0 +1,61 @@
+"""Fixtures of the whole suite: a clean environment for each test, programs in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from otel_kit import _guard
+
+ROOT = Path(__file__).resolve().parent.parent
+
+RunProgram = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No OTEL variable of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def contained_errors_are_raised() -> Iterator[None]:
+    """What otel_kit would swallow in a program fails our own tests."""
+    _guard.reset(reraise=True)
+    yield
+    _guard.reset()
+
+
+@pytest.fixture
+def run_program(tmp_path: Path) -> RunProgram:
+    """Run Python source as a program of its own: ``run_program(source, *args, env={}, options=(), timeout=30)``."""
+
+    def run(
+        source: str,
+        *args: str,
+        env: dict[str, str] | None = None,
+        options: tuple[str, ...] = (),
+        timeout: float = 30,
+    ) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "program.py"
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+        return subprocess.run(
+            [sys.executable, *options, str(path), *args],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
