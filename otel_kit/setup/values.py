@@ -1,0 +1,396 @@
+"""What a setting's value may be: small checkers, each for a Python value and for the text of a variable.
+
+A checker returns the value in its normal form or raises ``ValueError`` without quoting what was given, because that may
+be a secret. The rules for texts are those of the OpenTelemetry specification for environment variables.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+MASK = "****"
+NO_LIMIT = (
+    86_400.0  # a timeout of 0 means "no limit"; the specification lets us read that as a very long time
+)
+LONGEST_TEXT = 1_024
+LARGEST_COUNT = 2**31 - 1
+SIGNALS = ("traces", "metrics", "logs")
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
+
+
+class Kind(NamedTuple):
+    """A sort of value.
+
+    Attributes:
+        valid: what is valid as a keyword argument or in a file, in words.
+        value: checks and normalises a Python value.
+        text: the same for the text of a variable.
+        valid_text: what is valid in a variable, where that differs.
+        unit: the unit of the value as keyword argument, UCUM.
+    """
+
+    valid: str
+    value: Callable[[Any], Any]
+    text: Callable[[str], Any]
+    valid_text: str = ""
+    unit: str = ""
+
+
+class Headers(dict[str, str]):
+    """Headers of a request; their values never show in a ``repr``."""
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, MASK))
+
+    __str__ = __repr__
+
+
+def require(holds: bool) -> None:
+    if not holds:
+        raise ValueError
+
+
+# texts
+
+
+def _text(value: Any) -> str:
+    require(isinstance(value, str))
+    stripped: str = value.strip()
+    require(0 < len(stripped) <= LONGEST_TEXT and stripped.isprintable())
+    return stripped
+
+
+def _file(value: Any) -> str:
+    path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    require(os.path.isfile(path) and os.access(path, os.R_OK))
+    return path
+
+
+def _levels(value: Any) -> str:
+    return _text(value)
+
+
+TEXT = Kind(f"a text of 1 to {LONGEST_TEXT:,} printable characters", _text, _text)
+FILE = Kind("the path of a readable file", _file, _file)
+LEVELS = Kind(
+    "trace, debug, info, warning, error or critical, then logger=level where wished: info,sqlalchemy=warning",
+    _levels,
+    _levels,
+)
+
+
+# truth and numbers
+
+
+def _flag(value: Any) -> bool:
+    require(isinstance(value, bool))
+    return bool(value)
+
+
+def _flag_text(text: str) -> bool:
+    require(text.lower() in ("true", "false"))
+    return text.lower() == "true"
+
+
+def _integer(text: str) -> int:
+    """Decimal digits with a sign at most; ``int`` alone would also take underscores and other scripts."""
+    require(len(text) <= 20 and text.isascii() and text.lstrip("+-").isdigit())
+    return int(text)
+
+
+def _number(value: Any) -> float:
+    require(isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53)
+    return float(value)
+
+
+def count(low: int = 0) -> Kind:
+    """A whole number of things."""
+
+    def check(value: Any) -> int:
+        require(isinstance(value, int) and not isinstance(value, bool) and low <= value <= LARGEST_COUNT)
+        return int(value)
+
+    return Kind(f"a whole number, {low} or more", check, lambda text: check(_integer(text)))
+
+
+def _ratio(value: Any) -> float:
+    number = _number(value)
+    require(0 <= number <= 1)
+    return number
+
+
+def _seconds(value: Any) -> float:
+    number = _number(value)
+    require(0 <= number <= NO_LIMIT)
+    return number
+
+
+def _interval(value: Any) -> float:
+    number = _seconds(value)
+    require(number > 0)
+    return number
+
+
+def _timeout(value: Any) -> float:
+    return _seconds(value) or NO_LIMIT
+
+
+def _duration(check: Callable[[Any], float], low: str, zero: str = "") -> Kind:
+    return Kind(
+        f"a number of seconds, {low}{zero}, at most {NO_LIMIT:,.0f}",
+        check,
+        lambda text: check(_integer(text) / 1000),
+        f"a whole number of milliseconds, {low}{zero}",
+        "s",
+    )
+
+
+FLAG = Kind("true or false", _flag, _flag_text)
+RATIO = Kind("a number from 0 to 1", _ratio, lambda text: _ratio(_finite(text)))
+SECONDS = _duration(_seconds, "0 or more")
+INTERVAL = _duration(_interval, "more than 0")
+TIMEOUT = _duration(_timeout, "0 or more", " (0: no limit)")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    require(math.isfinite(number))
+    return number
+
+
+# one or several of some names
+
+
+def in_words(options: Iterable[str], last: str = "or") -> str:
+    *most, final = options
+    return f"{', '.join(most)} {last} {final}" if most else final
+
+
+def choice(*options: str, remark: str = "") -> Kind:
+    """One of some words, in any case."""
+
+    def check(value: Any) -> str:
+        word = _text(value).lower()
+        require(word in options)
+        return word
+
+    return Kind(in_words(options) + remark, check, check)
+
+
+def _items(value: Any) -> tuple[str, ...]:
+    """The entries of a comma list or of a sequence, in order, each once."""
+    if isinstance(value, str):
+        value = value.split(",")
+    require(isinstance(value, list | tuple | set | frozenset))
+    return tuple(
+        dict.fromkeys(_text(item) for item in value if not (isinstance(item, str) and not item.strip()))
+    )
+
+
+def several(*options: str) -> Kind:
+    """Several of some words; ``none`` stands alone."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        words = tuple(dict.fromkeys(word.lower() for word in _items(value)))
+        require(bool(words) and words_known(words, options))
+        return words
+
+    return Kind(
+        f"a list of {in_words(options, 'and')}" + (" (none alone)" * ("none" in options)), check, check
+    )
+
+
+def words_known(words: tuple[str, ...], options: Iterable[str]) -> bool:
+    return set(words) <= set(options) and (words == ("none",) or "none" not in words)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = _items(value)
+    require(all(_NAME.fullmatch(name) for name in names))
+    return names
+
+
+def _instrument(value: Any) -> str | tuple[str, ...]:
+    names = tuple(name.lower() for name in _names(value))
+    if names == ("auto",):
+        return "auto"
+    require(not {"auto", "none"} & set(names) or names == ("none",))
+    return () if names == ("none",) else names
+
+
+def _propagators(value: Any) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.lower() for word in _items(value)))
+    built_in = ("tracecontext", "baggage", "none")
+    require(bool(words))
+    if not words_known(words, built_in):
+        # Reading the entry points takes milliseconds: only for a name that is not built in.
+        require(words_known(words, (*built_in, *_installed_propagators())))
+    return words
+
+
+def _installed_propagators() -> set[str]:
+    from importlib.metadata import entry_points
+
+    return {entry.name for entry in entry_points(group="opentelemetry_propagator")}
+
+
+NAMES = Kind("a list of names (letters, digits, _ . -)", _names, _names)
+INSTRUMENT = Kind("auto, none or a list of library names", _instrument, _instrument)
+PROPAGATORS = Kind(
+    "a list of tracecontext, baggage and installed propagators such as b3 (none alone)",
+    _propagators,
+    _propagators,
+)
+
+
+# mappings
+
+
+def pairs(text: str) -> dict[str, str]:
+    """``k=v,k2=v2`` with percent-encoding, as in W3C baggage without its metadata."""
+    result: dict[str, str] = {}
+    for part in text.split(","):
+        if part.strip():
+            key, equals, value = part.partition("=")
+            require(bool(equals))
+            result[_decoded(key)] = _decoded(value)
+    return result
+
+
+def _decoded(text: str) -> str:
+    return unquote(text.strip(), errors="strict")
+
+
+def _headers(value: Any) -> Headers:
+    require(isinstance(value, Mapping))
+    return Headers(_header(name, text) for name, text in value.items())
+
+
+def _header(name: Any, value: Any) -> tuple[str, str]:
+    require(isinstance(name, str) and bool(_HEADER_NAME.fullmatch(name)))
+    # Anything else could end the header or fail in the transport, with the value in its message.
+    require(isinstance(value, str) and value.isascii() and value.isprintable())
+    return name.lower(), value
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    require(isinstance(value, Mapping))
+    return {_text(name): _attribute(item) for name, item in value.items()}
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        items = tuple(_attribute(item) for item in value)
+        require(all(type(item) is type(items[0]) and not isinstance(item, tuple) for item in items))
+        return items
+    require(isinstance(value, str | bool | int | float))
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
+    require(not isinstance(value, int) or -(2**63) <= value < 2**63)
+    return value
+
+
+HEADERS = Kind(
+    "a mapping of header names to ASCII texts",
+    _headers,
+    lambda text: _headers(pairs(text)),
+    "name=value,name2=value2, percent-encoded",
+)
+ATTRIBUTES = Kind(
+    "a mapping of names to texts, numbers, booleans or lists of one of these",
+    _attributes,
+    lambda text: _attributes(pairs(text)),
+    "name=value,name2=value2, percent-encoded",
+)
+
+
+# addresses
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of an address, which has a scheme or is just host:port.
+
+    Raises:
+        ValueError: it is no such address.
+    """
+    require(url.isprintable() and " " not in url)
+    bare = "://" not in url
+    parts = urlsplit(f"//{url}" if bare else url)
+    require(parts.scheme in ("", "http", "https") and bool(parts.hostname) and parts.port != 0)
+    require(not parts.fragment and not (bare and (parts.port is None or parts.path or parts.query)))
+    return parts
+
+
+def _endpoints(value: Any) -> tuple[str, ...]:
+    urls = _items(value)
+    require(bool(urls))
+    for url in urls:
+        split_url(url)
+    return urls
+
+
+def masked_url(url: str) -> str:
+    """The address without what may be secret in it: user, password, query."""
+    try:
+        parts = split_url(url)
+    except ValueError:
+        return MASK if "@" in url or "?" in url else url
+    user, at, host = parts.netloc.rpartition("@")
+    netloc = f"{MASK}{at}{host}" if user else host
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return f"{scheme}{netloc}{parts.path}" + (f"?{MASK}" if parts.query else "")
+
+
+ENDPOINTS = Kind(
+    "a URL such as http://localhost:4318, or several (for grpc also host:port)", _endpoints, _endpoints
+)
+
+
+# what may be shown
+
+
+class Shown(str):
+    """Words that stand for a value in a message, as they are."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def shown(kind: Kind, value: Any) -> Any:
+    """A value as a message or a listing may show it: secrets masked, never long, never failing."""
+    if kind is HEADERS:
+        return dict.fromkeys(value, MASK) if isinstance(value, Headers) else Shown(MASK)
+    if kind is ENDPOINTS:
+        return _shown_endpoints(value)
+    if kind.unit == "s" and isinstance(value, float):
+        return Shown("no limit" if value == NO_LIMIT else f"{value:g} s")
+    return _short(value)
+
+
+def _shown_endpoints(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(masked_url(url) for url in value)
+    return ",".join(masked_url(url) for url in value.split(",")) if isinstance(value, str) else _short(value)
+
+
+def _short(value: Any) -> Any:
+    if (
+        value is None
+        or isinstance(value, bool | int | float)
+        or (isinstance(value, str) and len(value) < 200)
+    ):
+        return value
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__} that cannot be shown>"
+    return Shown(text if len(text) < 200 else text[:196] + " ...")
