@@ -1,0 +1,32 @@
+"""WHO: the ids that follow the work, through tasks, threads and services.
+
+- ``ids``: bind ids, read them by their users' names or by their names on the wire
+- ``carry``: take them into threads and executors
+- ``propagation``: take chosen ones to the next service as W3C baggage
+- ``reported``: which exceptions have been told already
+"""
+
+from __future__ import annotations
+
+from otel_kit.context.carry import carry, carry_threads
+from otel_kit.context.ids import (
+    attributes,
+    bind,
+    bind_context,
+    clear_context,
+    current_context,
+    unbind_context,
+)
+from otel_kit.context.propagation import Baggage
+
+__all__ = [
+    "Baggage",
+    "attributes",
+    "bind",
+    "bind_context",
+    "carry",
+    "carry_threads",
+    "clear_context",
+    "current_context",
+    "unbind_context",
+]
