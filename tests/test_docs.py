@@ -28,7 +28,11 @@ RUN_ELSEWHERE = {
 
 def blocks(page: Path, languages: set[str]) -> list[str]:
     found = BLOCK.findall(page.read_text(encoding="utf-8"))
-    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, lang, text in found if lang in languages]
+    return [
+        re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)
+        for indent, lang, text in found
+        if lang in languages
+    ]
 
 
 def commands() -> list[tuple[str, str]]:

@@ -53,7 +53,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         otel_kit.get_loger  # noqa: B018
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "otel_kit").rglob("__init__.py")), ids=lambda p: p.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "otel_kit").rglob("__init__.py")), ids=lambda p: p.parent.name
+)
 def test_each_package_says_what_it_is(path: Path) -> None:
     """A folder of the map has no docstring that says what it is for."""
     module = ".".join(path.parent.relative_to(ROOT).parts)

@@ -27,12 +27,18 @@ def conventional_names() -> set[str]:
 
 def test_each_attribute_name_is_a_convention_or_ours() -> None:
     """A name on the wire is neither in the semantic conventions nor marked as ours by its prefix."""
-    ours = {value for name, value in vars(semconv).items() if name.isupper() and not name.startswith(("EVENT_", "METRIC_"))}
+    ours = {
+        value
+        for name, value in vars(semconv).items()
+        if name.isupper() and not name.startswith(("EVENT_", "METRIC_"))
+    }
     wrong = {name for name in ours - conventional_names() - ELSEWHERE if not name.startswith("otel_kit.")}
     assert not wrong
 
 
 def test_no_name_of_ours_uses_the_reserved_prefix() -> None:
     """A name of ours begins with ``otel.``, which the specification reserves."""
-    taken = {v for k, v in vars(semconv).items() if k.isupper() and isinstance(v, str) and v.startswith("otel.")}
+    taken = {
+        v for k, v in vars(semconv).items() if k.isupper() and isinstance(v, str) and v.startswith("otel.")
+    }
     assert taken <= ELSEWHERE | conventional_names()

@@ -23,7 +23,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 def run(*command: str | Path, **env: str) -> str:
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, env={**os.environ, **env}, cwd="/"
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
+        cwd="/",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -59,7 +59,16 @@ def prepare(row: Row, python: str) -> Path:
     uv("venv", "--clear", "--python", python, str(home))
     compile_to = ("--python", str(home / "bin/python"), "--output-file", str(pins))
     uv("pip", "compile", "pyproject.toml", "--extra", "all", "--resolution", row.resolution, *compile_to)
-    uv("pip", "install", "--python", str(home / "bin/python"), "--constraint", str(pins), "--editable", ".[dev]")
+    uv(
+        "pip",
+        "install",
+        "--python",
+        str(home / "bin/python"),
+        "--constraint",
+        str(pins),
+        "--editable",
+        ".[dev]",
+    )
     return home / "bin/python"
 
 
@@ -72,8 +81,13 @@ def main() -> int:
             continue
         began = time.monotonic()
         print(f"{row.name}: installing ...", flush=True)
-        done = subprocess.run([str(prepare(row, python)), "-m", "pytest", "-q", *sys.argv[1:]], cwd=ROOT, check=False)
-        print(f"{row.name}: {'passed' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+        done = subprocess.run(
+            [str(prepare(row, python)), "-m", "pytest", "-q", *sys.argv[1:]], cwd=ROOT, check=False
+        )
+        print(
+            f"{row.name}: {'passed' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
         if done.returncode:
             failed.append(row.name)
     return 1 if failed else 0
