@@ -112,7 +112,7 @@ def page(lines: list[str], rounds: int) -> str:
 NOTES = (
     "- The stock side has what its documentation shows; otel_kit's side has everything that is on by default: context ids, code",
     "  location on each record, limits on hostile values, exact counts, process metrics.",
-    "- Stock log calls are `logging` with the SDK's `LoggingHandler`, ours are structlog calls; `stdlib` is the same call on both.",
+    "- Stock log calls are `logging` with the SDK's `LoggingHandler`, ours are structlog calls; "through `logging`" is the same on both.",
     "- A filtered stock call is `logging`'s own check of a cached level, in C where possible: it is the cheaper one.",
 )
 
