@@ -34,6 +34,7 @@ PROCESS_EXECUTABLE_NAME = "process.executable.name"
 PROCESS_COMMAND = "process.command"
 PROCESS_RUNTIME_NAME = "process.runtime.name"
 PROCESS_RUNTIME_VERSION = "process.runtime.version"
+PROCESS_RUNTIME_DESCRIPTION = "process.runtime.description"
 CONTAINER_ID = "container.id"
 VCS_REF_HEAD_REVISION = "vcs.ref.head.revision"
 
@@ -63,3 +64,33 @@ WORKFLOW_ID = "otel_kit.workflow.id"
 
 # metrics
 METRIC_OVERFLOW = "otel.metric.overflow"
+
+# databases
+DB_COLLECTION_NAME = "db.collection.name"
+DB_OPERATION_NAME = "db.operation.name"
+DB_QUERY_SUMMARY = "db.query.summary"
+
+# process and runtime
+CPU_MODE = "cpu.mode"
+DISK_IO_DIRECTION = "disk.io.direction"
+PROCESS_CPU_TIME = "process.cpu.time"
+PROCESS_CPU_UTILIZATION = "process.cpu.utilization"
+PROCESS_MEMORY_USAGE = "process.memory.usage"
+PROCESS_MEMORY_VIRTUAL = "process.memory.virtual"
+PROCESS_DISK_IO = "process.disk.io"
+PROCESS_THREAD_COUNT = "process.thread.count"
+PROCESS_UNIX_FILE_DESCRIPTOR_COUNT = "process.unix.file_descriptor.count"
+PROCESS_CONTEXT_SWITCHES = "process.context_switches"
+PROCESS_CONTEXT_SWITCH_TYPE = "process.context_switch.type"
+PROCESS_PAGING_FAULTS = "process.paging.faults"
+SYSTEM_PAGING_FAULT_TYPE = "system.paging.fault.type"
+PROCESS_UPTIME = "process.uptime"
+CPYTHON_GC_COLLECTIONS = "cpython.gc.collections"
+CPYTHON_GC_COLLECTED_OBJECTS = "cpython.gc.collected_objects"
+CPYTHON_GC_UNCOLLECTABLE_OBJECTS = "cpython.gc.uncollectable_objects"
+CPYTHON_GC_GENERATION = "cpython.gc.generation"
+
+# logs
+LOG_TEMPLATE = "otel_kit.log.template"
+LOG_ARGUMENTS = "otel_kit.log.arguments"
+WARNING_CATEGORY = "otel_kit.warning.category"
