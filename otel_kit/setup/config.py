@@ -1,30 +1,26 @@
 """Settings: what the arguments, the variables and the file say, worked out to one value each.
 
-The table of all settings is in ``setup/table.py``. Precedence: keyword arguments, ``OTEL_*`` variables, ``OTEL_KIT_*``
-variables where no standard one exists, ``[tool.otel_kit]`` of the nearest pyproject.toml, the default. What is wrong in
-a variable or in the file counts as not given and makes one sentence on stderr; a wrong argument raises.
+The table of all settings is in ``setup/table.py``. Precedence: keyword arguments, ``OTEL_*`` variables,
+``OTEL_KIT_*`` variables where no standard one exists, ``[tool.otel_kit]`` of the nearest pyproject.toml, the
+default. What is wrong in a variable or in the file counts as not given and makes one sentence on stderr; a wrong
+argument raises.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from otel_kit import _guard
-from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
+from otel_kit.errors import OtelKitError
 from otel_kit.setup import sources
-from otel_kit.setup.sources import File
-from otel_kit.setup.table import BY_NAME, DEDICATED, TABLE, VARIABLES, Setting
+from otel_kit.setup.reading import ARGUMENT, DEFAULT, Reading
+from otel_kit.setup.table import BY_NAME, TABLE
 from otel_kit.setup.targets import OtlpTarget, Signal, targets_of
-from otel_kit.setup.values import ATTRIBUTES, FLAG, HEADERS, SIGNALS, Shown, shown, split_url
+from otel_kit.setup.values import shown
 
 __all__ = ["OtlpTarget", "Settings", "read", "resolve"]
-
-ARGUMENT = "argument"
-DEFAULT = "default"
-ENVIRONMENT = "the environment"
-RESOURCE_VARIABLE = "OTEL_RESOURCE_ATTRIBUTES"
 
 
 class Settings:
@@ -33,7 +29,8 @@ class Settings:
     Each setting is an attribute under the name of its keyword argument. Times are in seconds.
 
     Attributes:
-        sources: where each value was found: ``argument``, a variable's name, the file, ``default``, or ``as <setting>``.
+        sources: where each value was found: ``argument``, a variable's name, the file, ``default``, or
+            ``as <setting>`` where it follows a more general one.
         problems: what was wrong in variables and in the file.
         notes: what is worth knowing, though nothing is wrong.
         file: path of the pyproject.toml that was read, or empty.
@@ -170,7 +167,7 @@ class Settings:
         return [(s.name, shown(s.kind, getattr(self, s.name)), self.sources[s.name], s.doc) for s in TABLE]
 
     def targets(self, signal: Signal) -> tuple[OtlpTarget, ...]:
-        """The OTLP addresses of a signal (``traces``, ``metrics`` or ``logs``), whether or not it is exported."""
+        """The OTLP addresses of a signal (traces, metrics, logs), whether or not it is exported."""
         return targets_of(signal, self)
 
     def replaced(self, **values: Any) -> Settings:
@@ -228,183 +225,12 @@ def read(
     if service_name is not None:
         given["service_name"] = service_name
     variables = sources.variables(os.environ if environ is None else environ)
-    return _Reading(given, variables, sources.nearest_file(start_dir)).settings()
-
-
-class _Candidate(NamedTuple):
-    source: str
-    given: Any
-    check: Callable[[Any], Any]
-    valid: str
-
-
-class _Reading:
-    """One pass over the table."""
-
-    def __init__(self, arguments: dict[str, Any], variables: dict[str, str], file: File) -> None:
-        self.arguments, self.variables, self.file = arguments, variables, file
-        self.file_source = sources.in_words(file.path)
-        self.values: dict[str, Any] = {}
-        self.sources: dict[str, str] = {}
-        self.problems: list[OtelKitError] = [file.problem] if file.problem else []
-        self.attributes: dict[str, Mapping[str, Any]] = {}
-
-    def settings(self) -> Settings:
-        self._check_names()
-        self._merge_attributes()
-        for setting in TABLE:
-            if setting.name != "resource_attributes":
-                self._find(setting)
-        self._check_together()
-        return Settings(
-            self.values,
-            sources=self.sources,
-            problems=tuple(self.problems),
-            notes=tuple(self._notes()),
-            file=self.file.path,
-        )
-
-    def _check_names(self) -> None:
-        for name in self.arguments:
-            if name not in BY_NAME:
-                raise UnknownSettingError(str(name), ARGUMENT, BY_NAME)
-        for name in self.file.entries:
-            if name not in BY_NAME:
-                self.problems.append(UnknownSettingError(name, self.file_source, BY_NAME))
-        for name in self.variables:
-            if name.startswith("OTEL_KIT_") and name not in VARIABLES:
-                known = [variable for variable in VARIABLES if variable.startswith("OTEL_KIT_")]
-                self.problems.append(UnknownSettingError(name, ENVIRONMENT, known))
-        if "OTEL_CONFIG_FILE" in self.variables:
-            self.problems.append(
-                OtelKitError(
-                    "OTEL_CONFIG_FILE is ignored: configuration files of that kind are not supported"
-                )
-            )
-
-    # one value
-
-    def _find(self, setting: Setting) -> None:
-        wrong: list[_Candidate] = []
-        value, source = self._inherited(setting)
-        for candidate in self._candidates(setting):
-            try:
-                value, source = candidate.check(candidate.given), candidate.source
-                break
-            except (ValueError, TypeError, OverflowError, RecursionError):
-                wrong.append(candidate)
-                if candidate.source in self.variables and setting.kind is FLAG:
-                    value, source = False, DEFAULT  # only "true" is true, says the specification
-                    break
-        self.values[setting.name], self.sources[setting.name] = value, source
-        for candidate in wrong:
-            self._wrong(setting, candidate, value)
-
-    def _inherited(self, setting: Setting) -> tuple[Any, str]:
-        if setting.general:
-            return self.values[setting.general], f"as {setting.general}"
-        return setting.default, DEFAULT
-
-    def _candidates(self, setting: Setting) -> Iterator[_Candidate]:
-        """Where the value may be, the strongest first."""
-        name, kind = setting.name, setting.kind
-        if name in self.arguments:
-            yield _Candidate(ARGUMENT, self.arguments[name], kind.value, kind.valid)
-        yield from self._as_attribute(setting, ARGUMENT)
-        if setting.variable in self.variables:
-            text = self.variables[setting.variable]
-            yield _Candidate(setting.variable, text, kind.text, kind.valid_text or kind.valid)
-        yield from self._as_attribute(setting, RESOURCE_VARIABLE)
-        if name in self.file.entries:
-            yield _Candidate(self.file_source, self.file.entries[name], kind.value, kind.valid)
-        yield from self._as_attribute(setting, self.file_source)
-
-    def _as_attribute(self, setting: Setting, source: str) -> Iterator[_Candidate]:
-        """A setting that is a resource attribute may also be given as one."""
-        if setting.attribute and setting.attribute in self.attributes.get(source, ()):
-            yield _Candidate(
-                source, self.attributes[source][setting.attribute], setting.kind.value, setting.kind.valid
-            )
-
-    def _wrong(self, setting: Setting, candidate: _Candidate, used: Any) -> None:
-        """A wrong argument raises; anything else is one problem."""
-        given = shown(setting.kind, candidate.given)
-        error = SettingError(setting.name, candidate.source, given, candidate.valid, _used(setting, used))
-        if candidate.source == ARGUMENT:
-            raise SettingError(setting.name, candidate.source, given, candidate.valid) from None
-        self.problems.append(error)
-
-    def _merge_attributes(self) -> None:
-        """The resource attributes of all sources, the strongest last; those with a setting of their own go there."""
-        setting = BY_NAME["resource_attributes"]
-        merged: dict[str, Any] = {}
-        found: list[str] = []
-        for candidate in reversed(list(self._candidates(setting))):
-            try:
-                attributes = candidate.check(candidate.given)
-            except (ValueError, TypeError, OverflowError, RecursionError):
-                self._wrong(setting, candidate, None)
-                continue
-            self.attributes[candidate.source] = attributes
-            merged.update(attributes)
-            found.insert(0, candidate.source)
-        self.values[setting.name] = {name: value for name, value in merged.items() if name not in DEDICATED}
-        self.sources[setting.name] = " + ".join(found) or DEFAULT
-
-    # values that depend on each other
-
-    def _check_together(self) -> None:
-        for signal in SIGNALS:
-            self._check_endpoint(signal)
-            self._check_compression(signal)
-            self._check_client_certificate(signal)
-        for signal in ("traces", "logs"):
-            self._check_batch(signal)
-        if not self.values["sampler"].endswith("traceidratio"):
-            self._unsuitable(
-                "sampler_arg", "no value unless the sampler is traceidratio or parentbased_traceidratio"
-            )
-
-    def _check_endpoint(self, signal: str) -> None:
-        if self.values[f"{signal}_protocol"] == "grpc":
-            return
-        for name in (f"{signal}_endpoint", "endpoint"):
-            if any(not split_url(url).scheme for url in self.values[name]):
-                self._unsuitable(name, "with http/protobuf a URL with http:// or https://")
-
-    def _check_compression(self, signal: str) -> None:
-        if self.values[f"{signal}_protocol"] == "grpc" and self.values[f"{signal}_compression"] == "deflate":
-            self._unsuitable(f"{signal}_compression", "with grpc none or gzip")
-
-    def _check_client_certificate(self, signal: str) -> None:
-        key, certificate = f"{signal}_client_key", f"{signal}_client_certificate"
-        if self.values[key] and not self.values[certificate]:
-            self._unsuitable(key, "a key together with a client_certificate")
-
-    def _check_batch(self, signal: str) -> None:
-        size, queue = f"{signal}_batch_size", f"{signal}_queue_size"
-        most = self.values[queue]
-        if self.values[size] > most:
-            self._unsuitable(size, f"at most {queue}, which is {most}", most)
-
-    def _unsuitable(self, name: str, valid: str, instead: Any = None) -> None:
-        """A value that is right alone but not beside the others: back to the default."""
-        source = self.sources[name]
-        given = self.values[name]
-        setting = BY_NAME[name]
-        self.values[name] = setting.default if instead is None else instead
-        if source.startswith("as "):
-            source = self.sources[setting.general]
-        self.sources[name] = DEFAULT
-        if source != DEFAULT:
-            self._wrong(setting, _Candidate(source, given, setting.kind.value, valid), self.values[name])
-
-    def _notes(self) -> Iterator[str]:
-        if "OTEL_LOG_LEVEL" in self.variables:
-            yield "OTEL_LOG_LEVEL is the SDK's own log level and has no effect here; the program's is OTEL_KIT_LOG_LEVEL"
-
-
-def _used(setting: Setting, value: Any) -> Any:
-    if setting.kind is HEADERS or setting.kind is ATTRIBUTES:
-        return Shown("none") if not value else shown(setting.kind, value)
-    return shown(setting.kind, value)
+    file = sources.nearest_file(start_dir)
+    found = Reading(given, variables, file)
+    return Settings(
+        found.values,
+        sources=found.sources,
+        problems=tuple(found.problems),
+        notes=tuple(found.notes),
+        file=file.path,
+    )

@@ -56,7 +56,9 @@ def build_resource(settings: Settings) -> Resource:
         **settings.resource_attributes,
         **_service(settings),
     }
-    return Resource({name: value for name, value in attributes.items() if value not in ("", None)}, SCHEMA_URL)
+    return Resource(
+        {name: value for name, value in attributes.items() if value not in ("", None)}, SCHEMA_URL
+    )
 
 
 def process_attributes(settings: Settings) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from otel_kit.setup.values import (
     INSTRUMENT,
     INTERVAL,
     LEVELS,
+    LIBRARY_NAMES,
     NAMES,
     PROPAGATORS,
     RATIO,
@@ -29,7 +31,6 @@ from otel_kit.setup.values import (
     Kind,
     choice,
     count,
-    in_words,
     several,
 )
 
@@ -56,15 +57,11 @@ class Setting(NamedTuple):
     general: str = ""
 
 
-def _signal_name(name: str, signal: str) -> str:
-    return f"{signal}_{name}"
-
-
 def _per_signal(general: Setting) -> list[Setting]:
     """The same setting for each signal alone."""
     return [
         general._replace(
-            name=_signal_name(general.name, signal),
+            name=f"{signal}_{general.name}",
             variable=general.variable.replace("OTLP_", f"OTLP_{signal.upper()}_"),
             doc=f"the same for {signal} alone" + (", used as it is" * (general.kind is ENDPOINTS)),
             general="" if general.kind is ENDPOINTS else general.name,
@@ -75,10 +72,14 @@ def _per_signal(general: Setting) -> list[Setting]:
 
 def _batch(signal: str, prefix: str, delay: float) -> list[Setting]:
     return [
-        Setting(f"{signal}_batch_delay", INTERVAL, delay, f"{prefix}_SCHEDULE_DELAY", "longest wait before a batch is sent"),
-        Setting(f"{signal}_batch_size", count(1), 512, f"{prefix}_MAX_EXPORT_BATCH_SIZE", "most items in a batch"),
-        Setting(f"{signal}_queue_size", count(1), 2048, f"{prefix}_MAX_QUEUE_SIZE", "most items waiting; more are dropped and counted"),
-        Setting(f"{signal}_export_timeout", TIMEOUT, 30.0, f"{prefix}_EXPORT_TIMEOUT", "longest time for the export of a batch"),
+        Setting(f"{signal}_batch_delay", INTERVAL, delay, f"{prefix}_SCHEDULE_DELAY",
+                "longest wait before a batch is sent"),
+        Setting(f"{signal}_batch_size", count(1), 512, f"{prefix}_MAX_EXPORT_BATCH_SIZE",
+                "most items in a batch"),
+        Setting(f"{signal}_queue_size", count(1), 2048, f"{prefix}_MAX_QUEUE_SIZE",
+                "most items waiting; more are dropped and counted"),
+        Setting(f"{signal}_export_timeout", TIMEOUT, 30.0, f"{prefix}_EXPORT_TIMEOUT",
+                "longest time for the export of a batch"),
     ]  # fmt: skip
 
 
@@ -86,28 +87,37 @@ EXPORTERS = several("otlp", "console", "none")
 OTLP = "OTEL_EXPORTER_OTLP_"
 
 _SERVICE = [
-    Setting("service_name", TEXT, f"unknown_service:{sys.executable.rpartition('/')[2] or 'python'}",
-            "OTEL_SERVICE_NAME", "the name of this program", semconv.SERVICE_NAME),
-    Setting("service_version", TEXT, None, "", "its version; default: that of the installed distribution of that name",
+    Setting("service_name", TEXT, f"unknown_service:{os.path.basename(sys.executable or 'python')}",
+            "OTEL_SERVICE_NAME",
+            "the name of this program", semconv.SERVICE_NAME),
+    Setting("service_version", TEXT, None, "",
+            "its version; default: that of the installed distribution of that name",
             semconv.SERVICE_VERSION),
-    Setting("service_namespace", TEXT, None, "", "the group of services that it belongs to", semconv.SERVICE_NAMESPACE),
-    Setting("service_instance_id", TEXT, None, "", "which instance of the service this process is; default: a random one",
+    Setting("service_namespace", TEXT, None, "",
+            "the group of services that it belongs to", semconv.SERVICE_NAMESPACE),
+    Setting("service_instance_id", TEXT, None, "",
+            "which instance of the service this process is; default: a random one",
             semconv.SERVICE_INSTANCE_ID),
-    Setting("environment", TEXT, None, "", "where it runs, such as production or staging",
-            semconv.DEPLOYMENT_ENVIRONMENT_NAME),
+    Setting("environment", TEXT, None, "",
+            "where it runs, such as production or staging", semconv.DEPLOYMENT_ENVIRONMENT_NAME),
     Setting("resource_attributes", ATTRIBUTES, {}, "OTEL_RESOURCE_ATTRIBUTES",
             "further attributes of the resource; those of all sources are merged"),
 ]  # fmt: skip
 
 _GENERAL = [
-    Setting("disabled", FLAG, False, "OTEL_SDK_DISABLED", "emit nothing; context still propagates"),
-    Setting("strict", FLAG, False, "OTEL_KIT_STRICT", "raise for wrong variables and file entries too"),
-    Setting("shutdown_timeout", SECONDS, 5.0, "OTEL_KIT_SHUTDOWN_TIMEOUT", "longest time that the exit may take, all signals together"),
+    Setting("disabled", FLAG, False, "OTEL_SDK_DISABLED",
+            "emit nothing; context still propagates"),
+    Setting("strict", FLAG, False, "OTEL_KIT_STRICT",
+            "raise for wrong variables and file entries too"),
+    Setting("shutdown_timeout", SECONDS, 5.0, "OTEL_KIT_SHUTDOWN_TIMEOUT",
+            "longest time that the exit may take, all signals together"),
 ]  # fmt: skip
 
 _EXPORT = [
-    Setting("traces_exporter", EXPORTERS, ("otlp",), "OTEL_TRACES_EXPORTER", "where spans go"),
-    Setting("metrics_exporter", EXPORTERS, ("otlp",), "OTEL_METRICS_EXPORTER", "where metrics go"),
+    Setting("traces_exporter", EXPORTERS, ("otlp",), "OTEL_TRACES_EXPORTER",
+            "where spans go"),
+    Setting("metrics_exporter", EXPORTERS, ("otlp",), "OTEL_METRICS_EXPORTER",
+            "where metrics go"),
     Setting("logs_exporter", EXPORTERS, ("otlp",), "OTEL_LOGS_EXPORTER",
             "where log records go; what the console shows besides is the setting console"),
 ]  # fmt: skip
@@ -116,73 +126,113 @@ _OTLP_GENERAL = [
     Setting("endpoint", ENDPOINTS, (), f"{OTLP}ENDPOINT",
             "the collector's base URL, or several; for http, /v1/<signal> is added to it; "
             "default: http://localhost:4318, for grpc http://localhost:4317"),
-    Setting("protocol", choice("http/protobuf", "grpc", remark=" (http/json is not supported)"), "http/protobuf",
-            f"{OTLP}PROTOCOL", "the transport"),
-    Setting("headers", HEADERS, Headers(), f"{OTLP}HEADERS", "sent with each request; never shown"),
-    Setting("timeout", TIMEOUT, 10.0, f"{OTLP}TIMEOUT", "longest time for one request"),
-    Setting("compression", choice("none", "gzip", "deflate", remark=" (deflate with http/protobuf only)"), "none",
-            f"{OTLP}COMPRESSION", "compression of requests"),
-    Setting("certificate", FILE, None, f"{OTLP}CERTIFICATE", "PEM file of the authorities that the server's certificate is checked by"),
-    Setting("client_key", FILE, None, f"{OTLP}CLIENT_KEY", "PEM file of the client's private key"),
-    Setting("client_certificate", FILE, None, f"{OTLP}CLIENT_CERTIFICATE", "PEM file of the client's certificate"),
-    Setting("insecure", FLAG, False, f"{OTLP}INSECURE", "for grpc and an endpoint without http:// or https://: no TLS"),
+    Setting("protocol", choice("http/protobuf", "grpc", remark=" (http/json is not supported)"),
+            "http/protobuf", f"{OTLP}PROTOCOL",
+            "the transport"),
+    Setting("headers", HEADERS, Headers(), f"{OTLP}HEADERS",
+            "sent with each request; never shown"),
+    Setting("timeout", TIMEOUT, 10.0, f"{OTLP}TIMEOUT",
+            "longest time for one request"),
+    Setting("compression", choice("none", "gzip", "deflate", remark=" (deflate with http/protobuf only)"),
+            "none", f"{OTLP}COMPRESSION",
+            "compression of requests"),
+    Setting("certificate", FILE, None, f"{OTLP}CERTIFICATE",
+            "PEM file of the authorities that the server's certificate is checked by"),
+    Setting("client_key", FILE, None, f"{OTLP}CLIENT_KEY",
+            "PEM file of the client's private key"),
+    Setting("client_certificate", FILE, None, f"{OTLP}CLIENT_CERTIFICATE",
+            "PEM file of the client's certificate"),
+    Setting("insecure", FLAG, False, f"{OTLP}INSECURE",
+            "for grpc and an endpoint without http:// or https://: no TLS"),
 ]  # fmt: skip
 
 _TRACES = [
-    Setting("sampler", choice("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off",
-                              "parentbased_traceidratio"),
-            "parentbased_always_on", "OTEL_TRACES_SAMPLER", "which traces are recorded"),
-    Setting("sampler_arg", RATIO, 1.0, "OTEL_TRACES_SAMPLER_ARG", "the share of traces, for the samplers named traceidratio"),
-    Setting("propagators", PROPAGATORS, ("tracecontext", "baggage"), "OTEL_PROPAGATORS", "how context travels between services"),
+    Setting("sampler",
+            choice("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off",
+                   "parentbased_traceidratio"),
+            "parentbased_always_on", "OTEL_TRACES_SAMPLER",
+            "which traces are recorded"),
+    Setting("sampler_arg", RATIO, 1.0, "OTEL_TRACES_SAMPLER_ARG",
+            "the share of traces, for the samplers named traceidratio"),
+    Setting("propagators", PROPAGATORS, ("tracecontext", "baggage"), "OTEL_PROPAGATORS",
+            "how context travels between services"),
     *_batch("traces", "OTEL_BSP", 5.0),
-    Setting("exception_logs", FLAG, True, "OTEL_KIT_EXCEPTION_LOGS", "an exception that leaves a span is a log record too, once"),
+    Setting("exception_logs", FLAG, True, "OTEL_KIT_EXCEPTION_LOGS",
+            "an exception that leaves a span is a log record too, once"),
 ]  # fmt: skip
 
 _METRICS = [
-    Setting("metric_interval", INTERVAL, 60.0, "OTEL_METRIC_EXPORT_INTERVAL", "time between two collections"),
-    Setting("metric_timeout", TIMEOUT, 30.0, "OTEL_METRIC_EXPORT_TIMEOUT", "longest time for one collection's export"),
+    Setting("metric_interval", INTERVAL, 60.0, "OTEL_METRIC_EXPORT_INTERVAL",
+            "time between two collections"),
+    Setting("metric_timeout", TIMEOUT, 30.0, "OTEL_METRIC_EXPORT_TIMEOUT",
+            "longest time for one collection's export"),
     Setting("exemplar_filter", choice("trace_based", "always_on", "always_off"), "trace_based",
-            "OTEL_METRICS_EXEMPLAR_FILTER", "which measurements may become exemplars"),
+            "OTEL_METRICS_EXEMPLAR_FILTER",
+            "which measurements may become exemplars"),
     Setting("temporality", choice("cumulative", "delta", "lowmemory"), "cumulative",
-            f"{OTLP}METRICS_TEMPORALITY_PREFERENCE", "sums since the start or since the last collection"),
-    Setting("histogram_aggregation", choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
-            "explicit_bucket_histogram", f"{OTLP}METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "how histograms are kept"),
-    Setting("series_limit", count(2), 2000, "OTEL_KIT_SERIES_LIMIT", "most series of one instrument; more go to the overflow series"),
-    Setting("metric_ids", NAMES, (), "OTEL_KIT_METRIC_IDS", "context ids that metrics get as attributes; each value makes a series"),
-    Setting("process_metrics", FLAG, True, "OTEL_KIT_PROCESS_METRICS", "metrics of the process and of the Python runtime"),
+            f"{OTLP}METRICS_TEMPORALITY_PREFERENCE",
+            "sums since the start or since the last collection"),
+    Setting("histogram_aggregation",
+            choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
+            "explicit_bucket_histogram", f"{OTLP}METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "how histograms are kept"),
+    Setting("series_limit", count(2), 2000, "OTEL_KIT_SERIES_LIMIT",
+            "most series of one instrument; more go to the overflow series"),
+    Setting("metric_ids", NAMES, (), "OTEL_KIT_METRIC_IDS",
+            "context ids that metrics get as attributes; each value makes a series"),
+    Setting("process_metrics", FLAG, True, "OTEL_KIT_PROCESS_METRICS",
+            "metrics of the process and of the Python runtime"),
 ]  # fmt: skip
 
 _LOGS = [
-    Setting("log_level", LEVELS, "info", "OTEL_KIT_LOG_LEVEL", "the lowest level that is recorded, overall and per logger"),
+    Setting("log_level", LEVELS, "info", "OTEL_KIT_LOG_LEVEL",
+            "the lowest level that is recorded, overall and per logger"),
     Setting("console", choice("auto", "pretty", "json", "off"), "auto", "OTEL_KIT_CONSOLE",
             "how log records show on the console; auto: pretty on a terminal, json elsewhere"),
-    Setting("capture_warnings", FLAG, False, "OTEL_KIT_CAPTURE_WARNINGS", "Python warnings become log records"),
-    Setting("capture_uncaught", FLAG, False, "OTEL_KIT_CAPTURE_UNCAUGHT", "uncaught exceptions become log records"),
+    Setting("capture_warnings", FLAG, False, "OTEL_KIT_CAPTURE_WARNINGS",
+            "Python warnings become log records"),
+    Setting("capture_uncaught", FLAG, False, "OTEL_KIT_CAPTURE_UNCAUGHT",
+            "uncaught exceptions become log records"),
     *_batch("logs", "OTEL_BLRP", 1.0),
 ]  # fmt: skip
 
 _CONTEXT = [
-    Setting("baggage_ids", NAMES, (), "OTEL_KIT_BAGGAGE_IDS", "context ids that travel to other services as baggage"),
-    Setting("carry_threads", FLAG, False, "OTEL_KIT_CARRY_THREADS", "context follows into new threads and executors by itself"),
+    Setting("baggage_ids", NAMES, (), "OTEL_KIT_BAGGAGE_IDS",
+            "context ids that travel to other services as baggage"),
+    Setting("carry_threads", FLAG, False, "OTEL_KIT_CARRY_THREADS",
+            "context follows into new threads and executors by itself"),
 ]  # fmt: skip
 
 _LIBRARIES = [
-    Setting("instrument", INSTRUMENT, "auto", "OTEL_KIT_INSTRUMENT", "libraries that emit: those found, none, or those named"),
-    Setting("disabled_instrumentations", NAMES, (), "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "libraries left out"),
+    Setting("instrument", INSTRUMENT, "auto", "OTEL_KIT_INSTRUMENT",
+            "libraries that emit: those found, none, or those named"),
+    Setting("disabled_instrumentations", LIBRARY_NAMES, (), "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+            "libraries left out; * for all"),
 ]  # fmt: skip
 
 _ATTRIBUTES = ("attribute_count_limit", "attribute_value_length_limit")
 _LIMITS = [
-    Setting("attribute_count_limit", count(), 128, "OTEL_ATTRIBUTE_COUNT_LIMIT", "most attributes of an item"),
-    Setting("attribute_value_length_limit", count(), None, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "longest text as value; default: no limit"),
-    Setting("span_attribute_count_limit", count(), 128, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "the same for spans alone", general=_ATTRIBUTES[0]),
-    Setting("span_attribute_value_length_limit", count(), None, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "the same for spans alone", general=_ATTRIBUTES[1]),
-    Setting("span_event_count_limit", count(), 128, "OTEL_SPAN_EVENT_COUNT_LIMIT", "most events of a span"),
-    Setting("span_link_count_limit", count(), 128, "OTEL_SPAN_LINK_COUNT_LIMIT", "most links of a span"),
-    Setting("event_attribute_count_limit", count(), 128, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "most attributes of a span's event"),
-    Setting("link_attribute_count_limit", count(), 128, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "most attributes of a span's link"),
-    Setting("logrecord_attribute_count_limit", count(), 128, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "the same for log records alone", general=_ATTRIBUTES[0]),
-    Setting("logrecord_attribute_value_length_limit", count(), None, "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "the same for log records alone", general=_ATTRIBUTES[1]),
+    Setting("attribute_count_limit", count(), 128, "OTEL_ATTRIBUTE_COUNT_LIMIT",
+            "most attributes of an item"),
+    Setting("attribute_value_length_limit", count(), None, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            "longest text as value; default: no limit"),
+    Setting("span_attribute_count_limit", count(), 128, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+            "the same for spans alone", general=_ATTRIBUTES[0]),
+    Setting("span_attribute_value_length_limit", count(), None, "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            "the same for spans alone", general=_ATTRIBUTES[1]),
+    Setting("span_event_count_limit", count(), 128, "OTEL_SPAN_EVENT_COUNT_LIMIT",
+            "most events of a span"),
+    Setting("span_link_count_limit", count(), 128, "OTEL_SPAN_LINK_COUNT_LIMIT",
+            "most links of a span"),
+    Setting("event_attribute_count_limit", count(), 128, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+            "most attributes of a span's event"),
+    Setting("link_attribute_count_limit", count(), 128, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+            "most attributes of a span's link"),
+    Setting("logrecord_attribute_count_limit", count(), 128, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+            "the same for log records alone", general=_ATTRIBUTES[0]),
+    Setting("logrecord_attribute_value_length_limit", count(), None,
+            "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            "the same for log records alone", general=_ATTRIBUTES[1]),
 ]  # fmt: skip
 
 GROUPS: dict[str, list[Setting]] = {

@@ -1,7 +1,7 @@
 """What a setting's value may be: small checkers, each for a Python value and for the text of a variable.
 
-A checker returns the value in its normal form or raises ``ValueError`` without quoting what was given, because that may
-be a secret. The rules for texts are those of the OpenTelemetry specification for environment variables.
+A checker returns the value in its normal form or raises ``ValueError``, without quoting what was given: it may be a
+secret. The rules for texts are those of the OpenTelemetry specification for environment variables.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from otel_kit.instrument import LIBRARIES
+from otel_kit.signals.logs.levels import parse_levels
 
 MASK = "****"
 NO_LIMIT = (
@@ -74,7 +77,9 @@ def _file(value: Any) -> str:
 
 
 def _levels(value: Any) -> str:
-    return _text(value)
+    text = _text(value)
+    parse_levels(text)
+    return text
 
 
 TEXT = Kind(f"a text of 1 to {LONGEST_TEXT:,} printable characters", _text, _text)
@@ -188,7 +193,7 @@ def _items(value: Any) -> tuple[str, ...]:
     """The entries of a comma list or of a sequence, in order, each once."""
     if isinstance(value, str):
         value = value.split(",")
-    require(isinstance(value, list | tuple | set | frozenset))
+    require(isinstance(value, list | tuple))
     return tuple(
         dict.fromkeys(_text(item) for item in value if not (isinstance(item, str) and not item.strip()))
     )
@@ -217,11 +222,17 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _library_names(value: Any) -> tuple[str, ...]:
+    names = tuple(name.lower() for name in _items(value))
+    require(all(name == "*" or _NAME.fullmatch(name) for name in names))
+    return names
+
+
 def _instrument(value: Any) -> str | tuple[str, ...]:
-    names = tuple(name.lower() for name in _names(value))
+    names = _library_names(value)
     if names == ("auto",):
         return "auto"
-    require(not {"auto", "none"} & set(names) or names == ("none",))
+    require(set(names) <= set(LIBRARIES) or names == ("none",))
     return () if names == ("none",) else names
 
 
@@ -242,7 +253,8 @@ def _installed_propagators() -> set[str]:
 
 
 NAMES = Kind("a list of names (letters, digits, _ . -)", _names, _names)
-INSTRUMENT = Kind("auto, none or a list of library names", _instrument, _instrument)
+LIBRARY_NAMES = Kind("a list of names, or *", _library_names, _library_names)
+INSTRUMENT = Kind(f"auto, none or a list of {in_words(LIBRARIES, 'and')}", _instrument, _instrument)
 PROPAGATORS = Kind(
     "a list of tracecontext, baggage and installed propagators such as b3 (none alone)",
     _propagators,
@@ -341,7 +353,7 @@ def masked_url(url: str) -> str:
     try:
         parts = split_url(url)
     except ValueError:
-        return MASK if "@" in url or "?" in url else url
+        return MASK if "@" in url or "?" in url else _short(url)
     user, at, host = parts.netloc.rpartition("@")
     netloc = f"{MASK}{at}{host}" if user else host
     scheme = f"{parts.scheme}://" if parts.scheme else ""
@@ -377,9 +389,17 @@ def shown(kind: Kind, value: Any) -> Any:
 
 
 def _shown_endpoints(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(masked_url(url) for url in value)
-    return ",".join(masked_url(url) for url in value.split(",")) if isinstance(value, str) else _short(value)
+    if isinstance(value, str):
+        return ",".join(masked_url(url) for url in value.split(",")) if _splits_well(value) else Shown(MASK)
+    if isinstance(value, tuple | list):
+        return tuple(_shown_endpoints(url) for url in value)
+    return _short(value) if value is None or isinstance(value, bool | int | float) else Shown(MASK)
+
+
+def _splits_well(value: str) -> bool:
+    """A comma or a slash in a password makes pieces whose secret part cannot be told."""
+    secret = "@" in value or "?" in value
+    return not secret or all(masked_url(url) != MASK for url in value.split(","))
 
 
 def _short(value: Any) -> Any:
