@@ -1,0 +1,5 @@
+from pathlib import Path
+
+
+def one_order(folder: Path) -> str:
+    return "todo"
