@@ -78,12 +78,18 @@ def attributes(context: Context | None = None) -> Mapping[str, Any]:
     Returns:
         A mapping that must not be changed. Nothing is copied unless ids of several origins meet.
     """
-    local, remote = _local(), _remote(context)
-    foreign = _structlog_ids()
-    if (remote is None or remote is local.hidden) and not foreign:
+    # Called for each span and record: the usual cases cost two look-ups and copy nothing.
+    local = _bound.get()
+    if local.abandoned:
+        local = _stepped_over(local)
+    found = (otel_context.get_current() if context is None else context).get(_REMOTE_KEY)
+    if (found is None or found is local.hidden) and "structlog.contextvars" not in sys.modules:
         return local.wire
-    wire = {WIRE_NAMES.get(name, name): value for name, value in foreign.items()}
-    return {**_visible(local, remote).wire, **wire, **local.wire}
+    remote = _visible(local, found if isinstance(found, Bound) else None)
+    foreign = _structlog_ids()
+    if not foreign and remote is _NOTHING:
+        return local.wire
+    return {**remote.wire, **{WIRE_NAMES.get(name, name): value for name, value in foreign.items()}, **local.wire}
 
 
 def current_context() -> dict[str, Any]:

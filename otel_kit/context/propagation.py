@@ -176,9 +176,8 @@ def _say(sentence: str) -> None:
     global _next_line
     now = time.monotonic()
     with _lock:
-        due, _next_line = (
-            now >= _next_line,
-            max(_next_line, now + SAY_EVERY_SECONDS if now >= _next_line else 0.0),
-        )
+        due = now >= _next_line
+        if due:
+            _next_line = now + SAY_EVERY_SECONDS
     if due:
         _guard.say(sentence)
