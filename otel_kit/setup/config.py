@@ -18,7 +18,7 @@ from otel_kit.setup import sources
 from otel_kit.setup.reading import ARGUMENT, DEFAULT, Reading
 from otel_kit.setup.table import BY_NAME, TABLE
 from otel_kit.setup.targets import OtlpTarget, Signal, targets_of
-from otel_kit.setup.values import shown
+from otel_kit.setup.values import masked
 
 __all__ = ["OtlpTarget", "Settings", "read", "resolve"]
 
@@ -164,7 +164,7 @@ class Settings:
 
     def rows(self) -> list[tuple[str, Any, str, str]]:
         """Each setting as (name, value with secrets masked, source, doc), in the order of the table."""
-        return [(s.name, shown(s.kind, getattr(self, s.name)), self.sources[s.name], s.doc) for s in TABLE]
+        return [(s.name, masked(s.kind, getattr(self, s.name)), self.sources[s.name], s.doc) for s in TABLE]
 
     def targets(self, signal: Signal) -> tuple[OtlpTarget, ...]:
         """The OTLP addresses of a signal (traces, metrics, logs), whether or not it is exported."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
 from otel_kit.setup.sources import IN_WORDS, File
 from otel_kit.setup.table import BY_NAME, DEDICATED, TABLE, VARIABLES, Setting
-from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, shown, split_url
+from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, Shown, shown, split_url
 
 ARGUMENT = "argument"
 DEFAULT = "default"
@@ -124,7 +124,7 @@ class Reading:
 
     def _wrong(self, setting: Setting, source: str, given: Any, valid: str, used: Any) -> None:
         """A wrong argument raises; anything else is a problem to be told, once."""
-        instead = None if source == ARGUMENT else shown(setting.kind, used)
+        instead = None if source == ARGUMENT else _in_use(setting, used)
         error = SettingError(setting.name, source, shown(setting.kind, given), valid, instead)
         if source == ARGUMENT:
             raise error
@@ -193,6 +193,10 @@ class Reading:
     def _notes(self) -> Iterator[str]:
         if "OTEL_LOG_LEVEL" in self._variables:
             yield "OTEL_LOG_LEVEL sets the SDK's own log level and has no effect here; see OTEL_KIT_LOG_LEVEL"
+
+
+def _in_use(setting: Setting, value: Any) -> Any:
+    return Shown("none") if value in (None, (), {}) else shown(setting.kind, value)
 
 
 def try_out(candidate: Candidate) -> tuple[bool, Any]:

@@ -1,7 +1,4 @@
-"""The table of all settings; the docs page, ``otel-kit config`` and every check are made from it.
-
-``python -m otel_kit.setup.table`` prints ``docs/settings.md``.
-"""
+"""The table of all settings; the docs page, ``otel-kit config`` and every check are made from it."""
 
 from __future__ import annotations
 
@@ -205,7 +202,7 @@ _CONTEXT = [
 
 _LIBRARIES = [
     Setting("instrument", INSTRUMENT, "auto", "OTEL_KIT_INSTRUMENT",
-            "libraries that emit: those found, none, or those named"),
+            "which libraries emit: all that the program imports, none, or those named"),
     Setting("disabled_instrumentations", LIBRARY_NAMES, (), "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
             "libraries left out; * for all"),
 ]  # fmt: skip
@@ -239,7 +236,8 @@ GROUPS: dict[str, list[Setting]] = {
     "Service": _SERVICE,
     "General": _GENERAL,
     "Exporters": _EXPORT,
-    "OTLP": [*_OTLP_GENERAL, *(row for general in _OTLP_GENERAL for row in _per_signal(general))],
+    "OTLP": _OTLP_GENERAL,
+    "OTLP for one signal": [row for general in _OTLP_GENERAL for row in _per_signal(general)],
     "Traces": _TRACES,
     "Metrics": _METRICS,
     "Logs": _LOGS,

@@ -377,15 +377,26 @@ class Shown(str):
         return str(self)
 
 
+def masked(kind: Kind, value: Any) -> Any:
+    """A right value, without what may be secret in it."""
+    if kind is HEADERS:
+        return dict.fromkeys(value, MASK)
+    return tuple(masked_url(url) for url in value) if kind is ENDPOINTS else value
+
+
 def shown(kind: Kind, value: Any) -> Any:
-    """A value as a message or a listing may show it: secrets masked, never long, never failing."""
+    """A value, right or wrong, as a message may show it: secrets masked, never long, never failing."""
     if kind is HEADERS:
         return dict.fromkeys(value, MASK) if isinstance(value, Headers) else Shown(MASK)
     if kind is ENDPOINTS:
         return _shown_endpoints(value)
     if kind.unit == "s" and isinstance(value, float):
-        return Shown("no limit" if value == NO_LIMIT else f"{value:g} s")
+        return Shown(in_seconds(value))
     return _short(value)
+
+
+def in_seconds(value: float) -> str:
+    return "no limit" if value == NO_LIMIT else f"{value:g} s"
 
 
 def _shown_endpoints(value: Any) -> Any:
@@ -403,11 +414,7 @@ def _splits_well(value: str) -> bool:
 
 
 def _short(value: Any) -> Any:
-    if (
-        value is None
-        or isinstance(value, bool | int | float)
-        or (isinstance(value, str) and len(value) < 200)
-    ):
+    if value is None or type(value) in (bool, float) or (type(value) is str and len(value) < 200):
         return value
     try:
         text = repr(value)
