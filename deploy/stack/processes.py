@@ -87,6 +87,11 @@ class Stack:
         process.kill()
         process.wait()
 
+    def runs(self, name: str) -> bool:
+        """Whether the program was started and has not been stopped, nor died."""
+        process = self._running.get(name)
+        return process is not None and process.poll() is None
+
     def dead(self) -> str | None:
         """The sentence about a program that ended by itself, if one did."""
         for name, process in self._running.items():
@@ -101,8 +106,8 @@ class Stack:
     def _refuse_taken_ports(self) -> None:
         for name in taken(self.ports):
             raise StackError(
-                f"Port {self.ports[name]} is taken by another program (`otel-kit up`, `docker compose`, another "
-                f"`make stack`?): stop that one, or choose another port by the variable {name}."
+                f"Port {self.ports[name]} is taken by another program (`otel-kit up`, `docker compose`, "
+                f"another `make stack`?): stop that one, or choose another port by the variable {name}."
             )
 
     def _wait_until_healthy(self, service: Service) -> None:

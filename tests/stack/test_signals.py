@@ -1,0 +1,119 @@
+"""One run of the demo, seen in Jaeger, Prometheus and the log store."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stack.apis import Jaeger, Logs, Prometheus, wait_for
+from tests.stack.demo import SERVICES, Run, assert_all_arrived
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(150, func_only=True)]
+
+
+def test_a_request_is_one_trace_across_both_services_with_its_sql(run: Run, jaeger: Jaeger) -> None:
+    """The inventory's spans hang below the storefront's HTTP call, and the SQL spans below the inventory's."""
+
+    def whole() -> bool:
+        return {span.service for span in jaeger.trace(run.trace_id)} == set(SERVICES)
+
+    wait_for(whole, "spans of both services in one trace")
+    spans = jaeger.trace(run.trace_id)
+    by_id = {span.span_id: span for span in spans}
+    (served,) = [s for s in spans if s.kind == "server" and s.service == "inventory"][:1]
+    assert served.parent_id is not None
+    caller = by_id[served.parent_id]
+    assert (caller.service, caller.kind) == ("storefront", "client")
+    queries = [s for s in spans if "db.system.name" in s.attributes and s.service == "inventory"]
+    assert queries
+    assert all(by_id[query.parent_id].service == "inventory" for query in queries if query.parent_id)
+    roots = [span for span in spans if span.parent_id is None]
+    assert len(roots) == 1
+
+
+def test_everything_emitted_has_arrived(run: Run, jaeger: Jaeger, logs: Logs) -> None:
+    """Jaeger and the log store hold exactly the spans and log records that the services counted."""
+    assert_all_arrived(run, jaeger, logs)
+
+
+@pytest.mark.parametrize("curve", ["calls", "errors", "latencies"])
+def test_monitor_tab_has_its_curves(run: Run, jaeger: Jaeger, curve: str) -> None:
+    """Jaeger's Monitor shows the storefront's call rate, error rate and latency above zero."""
+    quantile = 0.95 if curve == "latencies" else None
+    wait_for(
+        lambda: [v for v in jaeger.monitor(curve, "storefront", quantile=quantile) if v > 0],
+        f"{curve} of the storefront above zero",
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_monitor_counts_from_the_first_call_on(run: Run, prometheus: Prometheus, service: str) -> None:
+    """The increase of the span metrics adds up to the run's spans: the first flush is counted too."""
+    spans = run.emitted(service, "spans")
+    seconds = round(run.window.end - run.window.start) + 60
+    calls = f'sum(increase(traces_span_metrics_calls_total{{service_name="{service}"}}[{seconds}s]))'
+    # increase() extrapolates to the range's borders: near, not equal
+    wait_for(lambda: 0.9 * spans <= prometheus.value(calls) <= 1.1 * spans, f"{calls} to be about {spans}")
+
+
+def test_metrics_name_their_process(run: Run, prometheus: Prometheus) -> None:
+    """The shop's counter is in Prometheus under its process's instance id, so that processes add up."""
+    (series, *_) = wait_for(lambda: prometheus.series("shop_orders_total"), "shop.orders in Prometheus")
+    assert float(series["value"][1]) > 0
+    assert series["metric"]["service_name"] == "storefront"
+    assert series["metric"]["service_instance_id"]
+
+
+@pytest.mark.parametrize("metric", ["shop_orders_total", "traces_span_metrics_duration_milliseconds_bucket"])
+def test_metrics_have_exemplars_whose_traces_exist(
+    run: Run, prometheus: Prometheus, jaeger: Jaeger, metric: str
+) -> None:
+    """An exemplar, of the program's own metric or of a span metric, leads to a trace that Jaeger has."""
+    found = wait_for(lambda: prometheus.exemplars(metric, run.window), f"exemplars of {metric}")
+    trace_id = found[-1]["labels"]["trace_id"]
+    wait_for(lambda: jaeger.trace(trace_id), f"the trace {trace_id} of an exemplar in Jaeger")
+
+
+def test_logs_are_found_by_trace_id(run: Run, logs: Logs) -> None:
+    """The trace's log records of both services are found by its id, with span id, severity and logger."""
+    found = wait_for(lambda: logs.find(f'trace_id:="{run.trace_id}"'), f"log records of trace {run.trace_id}")
+    assert {record["service.name"] for record in found} <= set(SERVICES)
+    for record in found:
+        assert record["_msg"]
+        assert len(record["span_id"]) == 16
+        assert record["severity"]
+        assert record["otel.scope.name"]
+
+
+def test_service_map_shows_who_calls_whom(run: Run, jaeger: Jaeger, prometheus: Prometheus) -> None:
+    """The service map has the call from storefront to inventory, in Jaeger and in Prometheus, and the database."""
+    wait_for(
+        lambda: ("storefront", "inventory") in jaeger.dependencies(), "the call in Jaeger's dependencies"
+    )
+    edge = 'traces_service_graph_request_total{client="storefront",server="inventory"}'
+    wait_for(lambda: prometheus.value(f"sum({edge})") > 0, edge)
+    database = 'traces_service_graph_request_total{client="inventory",connection_type="database"}'
+    wait_for(lambda: prometheus.value(f"sum({database})") > 0, database)
+
+
+def test_no_card_number_reaches_a_store(run: Run, logs: Logs, jaeger: Jaeger) -> None:
+    """The card number and the token that the demo logs on purpose are in neither store."""
+    card = " ".join(["4111", "1111", "1111", "1111"])
+    assert wait_for(lambda: logs.find('"card charged"', run.window), "the demo's careless log call")
+    assert logs.find(f'"{card}"') == []
+    assert logs.find('~"Bearer [A-Za-z0-9]"') == []
+    for record in logs.find("access_token:*"):
+        assert set(record["access_token"]) <= set("*") or "REDACTED" in record["access_token"].upper()
+    spans = jaeger.spans("storefront", run.window).values()
+    assert [span for span in spans if card in str(span.attributes)] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'otelcol_exporter_queue_size{service_name="otelcol"}',
+        'otelcol_receiver_accepted_spans_total{service_name="jaeger"}',
+    ],
+)
+def test_stack_watches_itself(prometheus: Prometheus, query: str) -> None:
+    """The collector's and Jaeger's own metrics are in Prometheus, so that a full queue can be seen."""
+    wait_for(lambda: prometheus.series(query), query)
