@@ -157,7 +157,8 @@ def _cpus(process: psutil.Process) -> int:
 
 
 def _uptime(process: Any) -> float:
-    return max(0.0, time.time() - process.create_time())
+    started: float = process.create_time()
+    return max(0.0, time.time() - started)
 
 
 def _by(attribute: str, **values: float) -> Figures:
