@@ -1,0 +1,43 @@
+"""The ids that hold where a signal is made become its attributes. What it was given explicitly stays."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk.trace import Span, SpanProcessor
+
+from otel_kit import context
+
+
+class SpanEnricher(SpanProcessor):
+    """Puts the ids on each span as it begins."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Set the ids that are not among the span's own attributes."""
+        if ids := context.attributes(parent_context):
+            given = span.attributes or {}
+            for name, value in ids.items():
+                if name not in given:
+                    span.set_attribute(name, value)
+
+
+class LogEnricher(LogRecordProcessor):
+    """Puts the ids on each log record."""
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Set the ids that are not among the record's own attributes."""
+        record = log_record.log_record
+        if ids := context.attributes(record.context):
+            if not isinstance(record.attributes, MutableMapping):
+                record.attributes = dict(record.attributes or {})
+            for name, value in ids.items():
+                record.attributes.setdefault(name, value)
+
+    def shutdown(self) -> None:
+        """There is nothing to shut down."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """There is nothing to flush."""
+        return True

@@ -1,0 +1,467 @@
+"""Whatever a program gives becomes something that OTLP can carry, at a bounded size: one bad item costs one
+item.
+
+The encoder refuses a whole batch for one lone surrogate, one integer beyond 64 bits, one cyclic list or one
+negative time. So each item is looked at before it is encoded. What is fine is passed on as the object that
+it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Any, TypeVar
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk.metrics.export import Metric, MetricsData, ResourceMetrics, ScopeMetrics
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace.status import Status, StatusCode
+
+from otel_kit import _guard
+
+Item = TypeVar("Item")
+
+LONGEST_TEXT = 65536  # characters of one string, and bytes of one bytes value
+LONGEST_NAME = 1024
+MOST_ITEMS = 1000  # of one container
+DEEPEST = 16  # containers inside one another; the encoder's own limit is 33
+# Of one value in all its depth: a list that holds one list ten times, which holds one ten times, and so on,
+# is small in memory and endless on the wire.
+MOST_PARTS = 10_000
+MOST_TEXT = 1_048_576
+
+TOO_DEEP = "[too deep]"
+TOO_MUCH = "[too much]"
+CYCLE = "[cycle]"
+
+_INT64 = 2**63
+_UINT64 = 2**64
+
+
+def clean_value(value: Any) -> Any:
+    """Make any value one that OTLP can carry. Never raises.
+
+    Args:
+        value: anything at all.
+
+    Returns:
+        ``None``, ``bool``, ``int`` of 64 bits, ``float``, ``str``, ``bytes``, a tuple or a dict of such.
+        Plain values come back as they are, containers as a copy that the program cannot change any more.
+        Integers beyond 64 bits and objects become their text; what is too long, too many or too deep is
+        cut, and says so.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= LONGEST_TEXT and value.isascii() else clean_text(value)
+    if kind is bool or kind is float or value is None:
+        return value
+    if kind is int and -_INT64 <= value < _INT64:
+        return value
+    try:
+        return _Copy().of(value, 0)
+    except Exception as error:  # a hostile object: its class may lie about anything
+        _guard.contained("limit.value", error)
+        return _nameless(value)
+
+
+def clean_text(text: Any, longest: int = LONGEST_TEXT) -> str:
+    """Make anything a plain ``str`` of bounded length that UTF-8 can carry."""
+    if type(text) is not str:
+        text = "" if text is None else _shown(text)
+    if len(text) > longest:
+        text = text[:longest]
+    if text.isascii():
+        return text  # type: ignore[no-any-return]
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # By way of UTF-16, which joins surrogates that belong together.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # type: ignore[no-any-return]
+    return text  # type: ignore[no-any-return]
+
+
+def clean_attributes(attributes: Any) -> Mapping[str, Any]:
+    """The attributes with clean keys and values; the same object if there was nothing to do."""
+    if not attributes:
+        return {}
+    try:
+        pairs = list(attributes.items())
+    except Exception as error:
+        _guard.contained("limit.attributes", error)
+        return {}
+    cleaned = {}
+    same = True
+    for key, value in pairs:
+        name, held = clean_text(key, LONGEST_NAME), clean_value(value)
+        if name:
+            cleaned[name] = held
+        same = same and name is key and held is value and bool(name)
+    return attributes if same else cleaned
+
+
+class _Copy:
+    """One value's copy: counts what it holds, and knows which containers it is inside of."""
+
+    __slots__ = ("_inside", "_parts", "_text")
+
+    def __init__(self) -> None:
+        self._inside: set[int] = set()
+        self._parts, self._text = MOST_PARTS, MOST_TEXT
+
+    def of(self, value: Any, depth: int) -> Any:
+        """A copy of anything."""
+        self._parts -= 1
+        if self._parts < 0 or self._text < 0:
+            return TOO_MUCH
+        try:
+            return self._plain(value) if _is_plain(value) else self._container(value, depth)
+        except Exception:  # a hostile object: its class may lie about anything
+            return _nameless(value)
+
+    def _plain(self, value: Any) -> Any:
+        if value is None or type(value) is bool:
+            return value
+        if isinstance(value, float):
+            return float.__float__(value)
+        if isinstance(value, int):
+            return _int(value)
+        if isinstance(value, str):
+            return self._counted(clean_text(value))
+        return self._counted(bytes(value[:LONGEST_TEXT]))
+
+    def _container(self, value: Any, depth: int) -> Any:
+        members = _members(value)
+        if members is None:
+            return self._counted(clean_text(_shown(value)))
+        if depth >= DEEPEST:
+            return TOO_DEEP
+        if id(value) in self._inside:
+            return CYCLE
+        self._inside.add(id(value))
+        try:
+            if isinstance(value, Mapping):
+                return {clean_text(key, LONGEST_NAME): self.of(item, depth + 1) for key, item in members}
+            copy = tuple([self.of(item, depth + 1) for item in members])
+        finally:
+            self._inside.discard(id(value))
+        # What cannot change need not be copied; exporters then see that there was nothing to do.
+        return value if type(value) is tuple and all(map(operator.is_, copy, value)) else copy
+
+    def _counted(self, text: Any) -> Any:
+        self._text -= len(text)
+        return text
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | bytes | bytearray)
+
+
+def _members(value: Any) -> list[Any] | None:
+    """What a container holds, up to the limit and a word about the rest; None for anything that is no
+    container.
+    """
+    if isinstance(value, Mapping):
+        members = _first(value.items) if type(value) is not dict else _first(lambda: value.copy().items())
+        rest: Any = (f"[{len(value) - MOST_ITEMS} more]", True)
+    elif isinstance(value, Sequence | AbstractSet | deque) and not isinstance(value, memoryview):
+        members, rest = _first(lambda: value), f"[{len(value) - MOST_ITEMS} more]"
+    elif type(value).__module__ == "numpy" and getattr(value, "size", MOST_ITEMS) < MOST_ITEMS:
+        numbers = value.tolist()
+        return numbers if isinstance(numbers, list) else None
+    else:
+        return None
+    return [*members, rest] if len(value) > MOST_ITEMS else members
+
+
+def _first(of: Any) -> list[Any]:
+    return list(islice(of(), MOST_ITEMS))
+
+
+def _int(value: int) -> int | str:
+    number = int.__index__(value)
+    if -_INT64 <= number < _INT64:
+        return number
+    try:
+        return str(number)
+    except ValueError:  # Python refuses to write out more than 4,300 digits
+        return hex(number)[:LONGEST_TEXT]
+
+
+def _shown(value: Any) -> str:
+    """The text of an object, by its own word if that can be had."""
+    try:
+        if isinstance(value, str):
+            return str.__str__(value)
+        return str.__str__(repr(value) if isinstance(value, BaseException) else str(value))
+    except Exception:
+        return _nameless(value)
+
+
+def _nameless(value: Any) -> str:
+    return f"<{clean_text(type(value).__name__, LONGEST_NAME)} cannot be shown>"
+
+
+def _time(value: Any, otherwise: int) -> int:
+    return value if type(value) is int and 0 <= value < _UINT64 else otherwise
+
+
+class LogLimiter(LogRecordProcessor):
+    """Cleans log records in the program's thread: their values may change after the call."""
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Clean all fields in place."""
+        record = log_record.log_record
+        record.body = clean_value(record.body)
+        record.attributes = _clean_in_place(record.attributes)
+        if record.severity_text is not None:
+            record.severity_text = clean_text(record.severity_text, LONGEST_NAME)
+        if record.event_name is not None:
+            record.event_name = clean_text(record.event_name, LONGEST_NAME)
+        observed = record.observed_timestamp = _time(record.observed_timestamp, 0)
+        if record.timestamp is not None:
+            record.timestamp = _time(record.timestamp, observed)
+        log_record.instrumentation_scope = clean_scope(log_record.instrumentation_scope)
+        log_record.resource = clean_resource(log_record.resource)
+
+    def shutdown(self) -> None:
+        """There is nothing to shut down."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """There is nothing to flush."""
+        return True
+
+
+def _clean_in_place(attributes: Any) -> Any:
+    """Clean attributes and keep their container, which counts what was dropped."""
+    cleaned = clean_attributes(attributes)
+    if cleaned is attributes or not attributes:
+        return cleaned
+    if isinstance(attributes, BoundedAttributes):
+        cleaned = _counting(cleaned, attributes.dropped)
+    return cleaned
+
+
+def _counting(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:
+    bounded = BoundedAttributes(attributes=attributes, immutable=False)
+    bounded.dropped = dropped
+    return bounded
+
+
+class CleanSpan(ReadableSpan):
+    """A span some of whose fields had to be cleaned; it keeps the counts of what was dropped before."""
+
+    def __init__(self, span: ReadableSpan, **fields: Any) -> None:
+        super().__init__(
+            context=span.context, parent=fields.pop("parent"), instrumentation_info=None, **fields
+        )
+        self._counts = span.dropped_attributes, span.dropped_events, span.dropped_links
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes the span had dropped."""
+        return self._counts[0]
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events the span had dropped."""
+        return self._counts[1]
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links the span had dropped."""
+        return self._counts[2]
+
+
+def clean_span(span: ReadableSpan) -> ReadableSpan:
+    """Make a span one that OTLP can carry; the same object if there was nothing to do.
+
+    A start that is no time becomes 0, an end before the start becomes the start, a kind or status that is
+    none becomes the default; links to what cannot be referred to are left out.
+    """
+    start = _time(span.start_time, 0)
+    given = {name: getattr(span, name) for name in _SPAN_FIELDS}
+    cleaned = {
+        "name": clean_text(given["name"], LONGEST_NAME),
+        "kind": given["kind"] if isinstance(given["kind"], SpanKind) else SpanKind.INTERNAL,
+        "parent": given["parent"] if given["parent"] is None or _is_encodable(given["parent"]) else None,
+        "status": _clean_status(given["status"]),
+        "start_time": start,
+        "end_time": max(start, _time(given["end_time"], start)),
+        "attributes": clean_attributes(given["attributes"]),
+        "events": _each(given["events"], _clean_event),
+        "links": _each(given["links"], _clean_link),
+        "resource": clean_resource(given["resource"]),
+        "instrumentation_scope": clean_scope(given["instrumentation_scope"]),
+    }
+    if all(cleaned[name] is given[name] for name in _SPAN_FIELDS):
+        return span
+    return CleanSpan(span, **cleaned)
+
+
+_SPAN_FIELDS = (
+    "name",
+    "kind",
+    "parent",
+    "status",
+    "start_time",
+    "end_time",
+    "attributes",
+    "events",
+    "links",
+    "resource",
+    "instrumentation_scope",
+)
+
+
+def clean_resource(resource: Any) -> Any:
+    """A resource with clean attributes. The last answer is kept, because a process has one resource."""
+    global _known_resource
+    if _known_resource[0] is resource:
+        return _known_resource[1]
+    attributes, url = clean_attributes(resource.attributes), clean_text(resource.schema_url, LONGEST_NAME)
+    same = attributes is resource.attributes and url is resource.schema_url
+    cleaned = resource if same else Resource(dict(attributes), url)
+    _known_resource = (resource, cleaned)
+    return cleaned
+
+
+_known_resource: tuple[Any, Any] = (None, None)
+
+
+def clean_scope(scope: Any) -> Any:
+    """An instrumentation scope with a clean name, version, schema URL and attributes."""
+    if scope is None:
+        return None
+    name, url = clean_text(scope.name, LONGEST_NAME), clean_text(scope.schema_url, LONGEST_NAME)
+    version = None if scope.version is None else clean_text(scope.version, LONGEST_NAME)
+    attributes = clean_attributes(scope.attributes) if scope.attributes else scope.attributes
+    same = name is scope.name and url is scope.schema_url and version is scope.version
+    if same and attributes is scope.attributes:
+        return scope
+    return InstrumentationScope(name, version, url, dict(attributes or {}))
+
+
+def clean_metrics(data: MetricsData) -> MetricsData:
+    """Make collected metrics something that OTLP can carry; the same object if there was nothing to do.
+
+    A point or an exemplar whose value is no number is left out.
+    """
+    return _replaced(data, resource_metrics=_each(data.resource_metrics, _clean_resource_metrics))
+
+
+def _clean_resource_metrics(metrics: ResourceMetrics) -> ResourceMetrics:
+    return _replaced(
+        metrics,
+        resource=clean_resource(metrics.resource),
+        scope_metrics=_each(metrics.scope_metrics, _clean_scope_metrics),
+    )
+
+
+def _clean_scope_metrics(metrics: ScopeMetrics) -> ScopeMetrics:
+    return _replaced(metrics, scope=clean_scope(metrics.scope), metrics=_each(metrics.metrics, _clean_metric))
+
+
+def _clean_metric(metric: Metric) -> Metric:
+    points = _each(metric.data.data_points, _clean_point)
+    return _replaced(
+        metric,
+        name=clean_text(metric.name, LONGEST_NAME),
+        description=None if metric.description is None else clean_text(metric.description),
+        unit=None if metric.unit is None else clean_text(metric.unit, LONGEST_NAME),
+        data=_replaced(metric.data, data_points=points),
+    )
+
+
+def _clean_point(point: Any) -> Any:
+    numbers = {name: _number(getattr(point, name, None)) for name in ("value", "sum", "min", "max")}
+    numbers = {name: number for name, number in numbers.items() if hasattr(point, name)}
+    if any(number is None for number in numbers.values()):
+        return None
+    return _replaced(
+        point,
+        attributes=_clean_optional(point.attributes),
+        time_unix_nano=_time(point.time_unix_nano, 0),
+        exemplars=_each(point.exemplars, _clean_exemplar),
+        **numbers,
+    )
+
+
+def _clean_exemplar(exemplar: Any) -> Any:
+    number = _number(exemplar.value)
+    if number is None:
+        return None
+    return _replaced(
+        exemplar,
+        value=number,
+        filtered_attributes=_clean_optional(exemplar.filtered_attributes),
+        time_unix_nano=_time(exemplar.time_unix_nano, 0),
+    )
+
+
+def _clean_event(event: Any) -> Any:
+    name, at = clean_text(event.name, LONGEST_NAME), _time(event.timestamp, 0)
+    attributes = _clean_optional(event.attributes)
+    if name is event.name and at is event.timestamp and attributes is event.attributes:
+        return event
+    return Event(name, _counting(attributes or {}, event.dropped_attributes), at)
+
+
+def _clean_link(link: Any) -> Any:
+    if not _is_encodable(link.context):
+        return None
+    attributes = _clean_optional(link.attributes)
+    if attributes is link.attributes:
+        return link
+    return Link(link.context, _counting(attributes or {}, link.dropped_attributes))
+
+
+def _clean_status(status: Any) -> Any:
+    if not isinstance(status, Status):
+        return Status(StatusCode.UNSET)
+    if status.description is None:
+        return status
+    text = clean_text(status.description)
+    return status if text is status.description else Status(status.status_code, text)
+
+
+def _clean_optional(attributes: Any) -> Any:
+    return clean_attributes(attributes) if attributes else attributes
+
+
+def _is_encodable(context: Any) -> bool:
+    return (
+        isinstance(context, SpanContext) and 0 <= context.trace_id < 2**128 and 0 <= context.span_id < _UINT64
+    )
+
+
+def _number(value: Any) -> int | float | None:
+    if type(value) is float or (type(value) is int and -_INT64 <= value < _INT64):
+        return value
+    try:
+        return float(value)
+    except Exception:  # no number at all, or an integer that no float can hold
+        return None
+
+
+def _each(items: Any, clean: Callable[[Any], Any]) -> Any:
+    """The cleaned items without those that became None; the same object if there was nothing to do."""
+    if not items:
+        return items
+    cleaned = [clean(item) for item in items]
+    if all(map(operator.is_, cleaned, items)):
+        return items
+    return [item for item in cleaned if item is not None]
+
+
+def _replaced(item: Item, **fields: Any) -> Item:
+    if all(getattr(item, name) is value for name, value in fields.items()):
+        return item
+    return dataclasses.replace(item, **fields)  # type: ignore[type-var]
