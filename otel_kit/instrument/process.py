@@ -37,23 +37,28 @@ class _Metric(NamedTuple):
 
 
 _METRICS = (
-    _Metric(semconv.PROCESS_CPU_TIME, _COUNTER, "s", "CPU seconds by mode."),
+    _Metric(semconv.METRIC_PROCESS_CPU_TIME, _COUNTER, "s", "CPU seconds by mode."),
     _Metric(
-        semconv.PROCESS_CPU_UTILIZATION,
+        semconv.METRIC_PROCESS_CPU_UTILIZATION,
         _GAUGE,
         "1",
         "CPU time since the last look, of all the time there was.",
     ),
-    _Metric(semconv.PROCESS_MEMORY_USAGE, _UP_DOWN, "By", "Physical memory in use."),
-    _Metric(semconv.PROCESS_MEMORY_VIRTUAL, _UP_DOWN, "By", "Committed virtual memory."),
-    _Metric(semconv.PROCESS_DISK_IO, _COUNTER, "By", "Bytes moved from and to disks."),
-    _Metric(semconv.PROCESS_THREAD_COUNT, _UP_DOWN, "{thread}", "Threads."),
+    _Metric(semconv.METRIC_PROCESS_MEMORY_USAGE, _UP_DOWN, "By", "Physical memory in use."),
+    _Metric(semconv.METRIC_PROCESS_MEMORY_VIRTUAL, _UP_DOWN, "By", "Committed virtual memory."),
+    _Metric(semconv.METRIC_PROCESS_DISK_IO, _COUNTER, "By", "Bytes moved from and to disks."),
+    _Metric(semconv.METRIC_PROCESS_THREAD_COUNT, _UP_DOWN, "{thread}", "Threads."),
     _Metric(
-        semconv.PROCESS_UNIX_FILE_DESCRIPTOR_COUNT, _UP_DOWN, "{file_descriptor}", "Open file descriptors."
+        semconv.METRIC_PROCESS_UNIX_FILE_DESCRIPTOR_COUNT,
+        _UP_DOWN,
+        "{file_descriptor}",
+        "Open file descriptors.",
     ),
-    _Metric(semconv.PROCESS_CONTEXT_SWITCHES, _COUNTER, "{context_switch}", "Context switches by type."),
-    _Metric(semconv.PROCESS_PAGING_FAULTS, _COUNTER, "{fault}", "Page faults."),
-    _Metric(semconv.PROCESS_UPTIME, _GAUGE, "s", "Time since the process started."),
+    _Metric(
+        semconv.METRIC_PROCESS_CONTEXT_SWITCHES, _COUNTER, "{context_switch}", "Context switches by type."
+    ),
+    _Metric(semconv.METRIC_PROCESS_PAGING_FAULTS, _COUNTER, "{fault}", "Page faults."),
+    _Metric(semconv.METRIC_PROCESS_UPTIME, _GAUGE, "s", "Time since the process started."),
 )
 
 _running = False
@@ -63,8 +68,9 @@ _provider: metrics.MeterProvider | None = None
 def start() -> None:
     """Emit from now on, on the global meter provider; a second call does nothing."""
     global _running, _provider
+    if not _running:
+        _look.forget()
     _running = True
-    _look.forget()
     provider = metrics.get_meter_provider()
     if provider is _provider:
         return
@@ -92,8 +98,11 @@ class _Look:
     """One look at the process, kept until a metric asks for the second time: then a new collection has begun."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew; also right after a fork, where the lock may have been held by a thread that is gone."""
         self._lock = threading.Lock()
-        self._pid = 0
         self._figures: dict[str, Figures] = {}
         self._process: psutil.Process | None = None
         self._last_cpu: tuple[float, float, float] | None = None
@@ -116,13 +125,13 @@ class _Look:
     def _current_process(self) -> psutil.Process:
         import psutil
 
-        if self._process is None or self._pid != os.getpid():
-            self._process, self._pid, self._last_cpu = psutil.Process(), os.getpid(), None
+        if self._process is None:
+            self._process = psutil.Process()
         return self._process
 
     def _measure(self, process: psutil.Process, name: str) -> Figures:
         try:
-            if name == semconv.PROCESS_CPU_UTILIZATION:
+            if name == semconv.METRIC_PROCESS_CPU_UTILIZATION:
                 return self._utilization(process)
             return _MEASURES[name](process)
         except Exception:
@@ -138,11 +147,6 @@ class _Look:
         available = (now - last[0]) * _cpus(process)
         used = {"user": cpu.user - last[1], "system": cpu.system - last[2]}
         return [(max(0.0, seconds / available), {semconv.CPU_MODE: mode}) for mode, seconds in used.items()]
-
-    def forget(self) -> None:
-        """Keep no figures; also right after a fork, where the lock may have been held by a thread that is gone."""
-        self._lock = threading.Lock()
-        self._figures = {}
 
 
 _look = _Look()
@@ -190,13 +194,13 @@ def _page_faults(process: Any) -> Figures:
 
 
 _MEASURES: dict[str, Callable[[Any], Figures]] = {
-    semconv.PROCESS_CPU_TIME: _cpu_time,
-    semconv.PROCESS_MEMORY_USAGE: lambda process: [(process.memory_info().rss, {})],
-    semconv.PROCESS_MEMORY_VIRTUAL: lambda process: [(process.memory_info().vms, {})],
-    semconv.PROCESS_DISK_IO: _disk_io,
-    semconv.PROCESS_THREAD_COUNT: lambda process: [(process.num_threads(), {})],
-    semconv.PROCESS_UNIX_FILE_DESCRIPTOR_COUNT: lambda process: [(process.num_fds(), {})],
-    semconv.PROCESS_CONTEXT_SWITCHES: _context_switches,
-    semconv.PROCESS_PAGING_FAULTS: _page_faults,
-    semconv.PROCESS_UPTIME: lambda process: [(_uptime(process), {})],
+    semconv.METRIC_PROCESS_CPU_TIME: _cpu_time,
+    semconv.METRIC_PROCESS_MEMORY_USAGE: lambda process: [(process.memory_info().rss, {})],
+    semconv.METRIC_PROCESS_MEMORY_VIRTUAL: lambda process: [(process.memory_info().vms, {})],
+    semconv.METRIC_PROCESS_DISK_IO: _disk_io,
+    semconv.METRIC_PROCESS_THREAD_COUNT: lambda process: [(process.num_threads(), {})],
+    semconv.METRIC_PROCESS_UNIX_FILE_DESCRIPTOR_COUNT: lambda process: [(process.num_fds(), {})],
+    semconv.METRIC_PROCESS_CONTEXT_SWITCHES: _context_switches,
+    semconv.METRIC_PROCESS_PAGING_FAULTS: _page_faults,
+    semconv.METRIC_PROCESS_UPTIME: lambda process: [(_uptime(process), {})],
 }

@@ -11,10 +11,15 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from otel_kit import semconv
 
 _COUNTERS = (
-    (semconv.CPYTHON_GC_COLLECTIONS, "{collection}", "collections", "Garbage collections by generation."),
-    (semconv.CPYTHON_GC_COLLECTED_OBJECTS, "{object}", "collected", "Objects that were collected."),
     (
-        semconv.CPYTHON_GC_UNCOLLECTABLE_OBJECTS,
+        semconv.METRIC_CPYTHON_GC_COLLECTIONS,
+        "{collection}",
+        "collections",
+        "Garbage collections by generation.",
+    ),
+    (semconv.METRIC_CPYTHON_GC_COLLECTED_OBJECTS, "{object}", "collected", "Objects that were collected."),
+    (
+        semconv.METRIC_CPYTHON_GC_UNCOLLECTABLE_OBJECTS,
         "{object}",
         "uncollectable",
         "Objects that could not be collected.",
