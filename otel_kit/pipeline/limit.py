@@ -14,11 +14,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
-from opentelemetry.sdk.metrics.export import Metric, MetricsData, ResourceMetrics, ScopeMetrics
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -26,6 +25,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from otel_kit import _guard
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import Metric, MetricsData, ResourceMetrics, ScopeMetrics
 
 Item = TypeVar("Item")
 
@@ -100,7 +102,7 @@ def clean_attributes(attributes: Any) -> Mapping[str, Any]:
     cleaned = {}
     same = True
     for key, value in pairs:
-        name, held = clean_text(key, LONGEST_NAME), clean_value(value)
+        name, held = _key(key), clean_value(value)
         if name:
             cleaned[name] = held
         same = same and name is key and held is value and bool(name)
@@ -148,7 +150,7 @@ class _Copy:
         self._inside.add(id(value))
         try:
             if isinstance(value, Mapping):
-                return {clean_text(key, LONGEST_NAME): self.of(item, depth + 1) for key, item in members}
+                return {_key(key): self.of(item, depth + 1) for key, item in members}
             copy = tuple([self.of(item, depth + 1) for item in members])
         finally:
             self._inside.discard(id(value))
@@ -158,6 +160,10 @@ class _Copy:
     def _counted(self, text: Any) -> Any:
         self._text -= len(text)
         return text
+
+
+def _key(key: Any) -> str:
+    return clean_text("None" if key is None else key, LONGEST_NAME)
 
 
 def _is_plain(value: Any) -> bool:

@@ -1,0 +1,215 @@
+"""Traces: an OpenTelemetry Tracer, and ``span`` as a shorthand for a block or a function."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, TypeVar
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import ProxyTracer, Span, Tracer
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+MOST_TRACERS = 1000
+
+_tracers: dict[str, Tracer] = {}
+
+
+def get_tracer(name: str | None = None) -> Tracer:
+    """A Tracer of the global provider. One that was got before ``init_telemetry`` follows it.
+
+    Args:
+        name: the instrumentation scope; the calling module's name by default.
+    """
+    scope = name or _module_of_caller()
+    tracer = trace.get_tracer(scope)
+    return LateTracer(scope, tracer) if isinstance(tracer, ProxyTracer) else tracer
+
+
+def span(name: str, /, **attributes: Any) -> SpanBlock:
+    """A span for a ``with`` block, or for each call of a function.
+
+    Functions may be sync, async, generators or async generators; the span of a generator lasts from its
+    first step to its end, and is current while the generator runs, not while its caller does. An exception
+    that leaves is recorded.
+
+    Args:
+        name: the span's name.
+        attributes: its attributes, under the names as they are written here.
+
+    Returns:
+        A context manager that gives the OpenTelemetry span, and a decorator.
+    """
+    return SpanBlock(_tracer_of(_module_of_caller()), name, attributes)
+
+
+class LateTracer(Tracer):
+    """A tracer that was got before there was a provider.
+
+    The API's own proxy puts a generator around each block for good; this one steps aside once the provider
+    is there.
+    """
+
+    def __init__(self, scope: str, tracer: Tracer) -> None:
+        self._scope, self._tracer = scope, tracer
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Span:
+        """Start a span without making it current; see the OpenTelemetry API."""
+        return self._found().start_span(*args, **kwargs)
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a span and make it current, for a block or for each call of a function; see the
+        OpenTelemetry API.
+        """
+        tracer = self._found()
+        if isinstance(tracer, ProxyTracer):
+            # A function may be decorated now, and called when there is a provider.
+            return Block(lambda: self._found().start_as_current_span(*args, **kwargs))
+        return tracer.start_as_current_span(*args, **kwargs)
+
+    def _found(self) -> Tracer:
+        if isinstance(self._tracer, ProxyTracer):
+            self._tracer = trace.get_tracer(self._scope)
+        return self._tracer
+
+
+class Block:
+    """A context manager that opens another one, and a decorator that opens one for each call."""
+
+    __slots__ = ("_inside", "_open")
+
+    def __init__(self, open_: Callable[[], AbstractContextManager[Span]]) -> None:
+        self._open = open_
+
+    def __enter__(self) -> Span:
+        self._inside = self._open()
+        return self._inside.__enter__()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._inside.__exit__(exc_type, exc, tb)
+
+    def __call__(self, function: Function) -> Function:
+        """Run each call of the function in a block of its own."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def traced_async(*args: Any, **kwargs: Any) -> Any:
+                with self._open():
+                    return await function(*args, **kwargs)
+
+            return traced_async  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            with self._open():
+                return function(*args, **kwargs)
+
+        return traced  # type: ignore[return-value]
+
+
+class SpanBlock(Block):
+    """What :func:`span` returns."""
+
+    __slots__ = ("_attributes", "_name", "_tracer")
+
+    def __init__(self, tracer: Tracer, name: str, attributes: Mapping[str, Any]) -> None:
+        super().__init__(lambda: tracer.start_as_current_span(name, attributes=attributes))
+        self._tracer, self._name, self._attributes = tracer, name, attributes
+
+    def __call__(self, function: Function) -> Function:
+        """Run each call of the function in a span of its own."""
+        if inspect.isgeneratorfunction(function):
+            return _traced_generator(self._start, function)  # type: ignore[return-value]
+        if inspect.isasyncgenfunction(function):
+            return _traced_async_generator(self._start, function)  # type: ignore[return-value]
+        return super().__call__(function)
+
+    def _start(self) -> Span:
+        return self._tracer.start_span(self._name, attributes=self._attributes)
+
+
+class _Current:
+    """Makes a span current for one step of a generator. Begins and ends in one context, unlike the
+    generator.
+    """
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> None:
+        self._token = otel_context.attach(trace.set_span_in_context(self._span))
+
+    def __exit__(self, *exc: object) -> None:
+        otel_context.detach(self._token)
+
+
+def _traced_generator(start: Callable[[], Span], function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def traced(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        generator = function(*args, **kwargs)
+        step: Callable[[], Any] = functools.partial(next, generator)
+        with start() as span:
+            while True:
+                try:
+                    with _Current(span):
+                        item = step()
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step = functools.partial(generator.send, (yield item))
+                except GeneratorExit:
+                    with _Current(span):
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    step = functools.partial(generator.throw, error)
+
+    return traced
+
+
+def _traced_async_generator(start: Callable[[], Span], function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def traced(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        generator = function(*args, **kwargs)
+        step = generator.__anext__()
+        with start() as span:
+            while True:
+                try:
+                    with _Current(span):
+                        item = await step
+                except StopAsyncIteration:
+                    return
+                try:
+                    step = generator.asend((yield item))
+                except GeneratorExit:
+                    with _Current(span):
+                        await generator.aclose()
+                    raise
+                except BaseException as error:
+                    step = generator.athrow(error)
+
+    return traced
+
+
+def _tracer_of(scope: str) -> Tracer:
+    tracer = _tracers.get(scope)
+    if tracer is None:
+        if len(_tracers) >= MOST_TRACERS:
+            _tracers.clear()
+        tracer = _tracers[scope] = LateTracer(scope, trace.get_tracer(scope))
+    return tracer
+
+
+def _module_of_caller() -> str:
+    name = sys._getframe(2).f_globals.get("__name__")
+    return name if isinstance(name, str) and name else "otel_kit"
