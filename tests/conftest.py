@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_kit import _guard
+from tests.receiver import Receiver, receiving
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +33,14 @@ def contained_errors_are_raised() -> Iterator[None]:
     _guard.reset(reraise=True)
     yield
     _guard.reset()
+
+
+@pytest.fixture(autouse=True)
+def telemetry_is_reset() -> Iterator[None]:
+    """No telemetry of one test goes on in the next."""
+    yield
+    if setup := sys.modules.get("otel_kit.setup.telemetry"):
+        setup._runtime.reset()
 
 
 @pytest.fixture
@@ -59,3 +68,10 @@ def run_program(tmp_path: Path) -> RunProgram:
         )
 
     return run
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A real OTLP receiver, HTTP and gRPC on loopback; see ``tests/receiver.py``."""
+    with receiving() as running:
+        yield running

@@ -1,0 +1,26 @@
+"""What a receiver said to one request, the same for HTTP and gRPC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The request was accepted, unless ``trouble`` says otherwise.
+
+    Attributes:
+        body: the response message, where the request was accepted.
+        trouble: what went wrong, for one sentence on stderr; empty if nothing.
+        retry: a later attempt may succeed.
+        refused: nobody listens there.
+        after: seconds to wait before it, as the receiver asked.
+        too_large: the receiver refused the size of the request.
+    """
+
+    body: bytes = b""
+    trouble: str = ""
+    retry: bool = False
+    refused: bool = False
+    after: float | None = None
+    too_large: bool = False

@@ -1,0 +1,351 @@
+"""The bounded queue between the program's threads and the network, and the thread that empties it.
+
+The program pays for a lock and an append. What is lost here, and when: the oldest item when the queue is full
+(``queue_full``), all that still waits when :meth:`Batcher.close` reaches its deadline (``unreachable``), what is emitted after
+that (``after_shutdown``), and whatever the process holds when it dies by SIGKILL or ``os._exit`` (uncounted).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
+
+from otel_kit import _guard
+from otel_kit.export.ledger import Ledger
+from otel_kit.export.outage import Outage
+from otel_kit.export.outcome import (
+    AFTER_SHUTDOWN,
+    QUEUE_FULL,
+    UNENCODABLE,
+    UNREACHABLE,
+    Outcome,
+    Sender,
+)
+
+T = TypeVar("T")
+
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 30.0
+# Sleep in pieces: threading refuses to wait for years, as a Retry-After may ask.
+LONGEST_SLEEP = 600.0
+
+
+class Ticket(NamedTuple):
+    """What a flush waits for: the items accepted so far, and what had been lost and tried before."""
+
+    target: int
+    lost: int
+    attempts: int
+
+
+def _one(_: object) -> int:
+    return 1
+
+
+class Batcher(Generic[T]):
+    """Takes items from any thread, and delivers them in batches from one thread of its own.
+
+    The thread starts with the first item, and anew in a forked child with the child's first item.
+
+    Args:
+        name: names the thread, such as ``traces``.
+        sender: delivers a list of items.
+        ledger: the books; may be shared with an earlier batcher of the same endpoint.
+        outage: tells the operator, once per outage.
+        capacity: how much may wait, including what is being sent.
+        batch_size: how much goes into one request.
+        delay: how long an item waits for company at most, in seconds.
+        timeout: how long one attempt may take, in seconds.
+        weigh: what an item counts: 1, or the data points of a metric.
+        started: called when the thread has been started, in the thread of whoever emitted first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sender: Sender,
+        ledger: Ledger,
+        outage: Outage,
+        *,
+        capacity: int,
+        batch_size: int,
+        delay: float,
+        timeout: float,
+        weigh: Callable[[T], int] = _one,
+        started: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.name, self.sender, self.ledger, self.outage = name, sender, ledger, outage
+        self._capacity, self._batch_size = capacity, min(batch_size, capacity)
+        self._delay, self._timeout, self._weigh, self._started = delay, timeout, weigh, started
+        self._reset()
+
+    def _reset(self) -> None:
+        self._queue: deque[T] = deque()
+        self._load = 0
+        self._closed = self._stop = self._retired = False
+        self._wake = threading.Event()
+        self._settled_some = threading.Condition(self.ledger.lock)
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._send_at: float | None = None
+        self._resume_at, self._told, self._backoff = 0.0, False, FIRST_BACKOFF
+        self._hurry_target, self._hurry_until = 0, 0.0
+        self._attempts, self._nobody_at = 0, 0
+
+    def renew(self) -> None:
+        """In a forked child: an empty queue, empty books and no thread; the parent delivers what it had."""
+        self.ledger.renew()
+        self.sender.renew()
+        self._reset()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits or is being sent."""
+        return self._load > 0
+
+    # -- the program's side
+
+    def put(self, item: T, weight: int = 1) -> None:
+        """Accept one item. Never blocks; drops the oldest if the queue is full."""
+        ledger = self.ledger
+        with ledger.lock:
+            ledger.accepted += weight
+            if self._closed:
+                ledger.dropped[AFTER_SHUTDOWN] += weight
+                return
+            ledger.waiting += weight
+            before = self._load
+            self._load = load = before + weight
+            self._queue.append(item)
+            if load > self._capacity:
+                self._drop_oldest()
+        if not before or before < self._batch_size <= load:
+            self._wake.set()
+        if self._thread is None:
+            self._start()
+
+    def _drop_oldest(self) -> None:
+        while self._load > self._capacity and self._queue:
+            self._settle(self._weigh(self._queue.popleft()), QUEUE_FULL)
+
+    def _settle(self, weight: int, reason: str | None = None) -> None:
+        """Take items off the waiting list. The caller holds the lock."""
+        self._load -= weight
+        self.ledger.waiting -= weight
+        if reason is None:
+            self.ledger.delivered += weight
+        else:
+            self.ledger.dropped[reason] += weight
+
+    def _start(self) -> bool:
+        """Start the thread if there is none; False where the interpreter starts no more threads."""
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name=f"otel_kit {self.name}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is shutting down, or there are no threads to be had
+                    return False
+                self._thread = thread
+                self._started()
+        return True
+
+    # -- flush and close
+
+    def prod(self, deadline: float) -> Ticket:
+        """Ask for everything that waits now to be sent at once; returns immediately, :meth:`wait` tells the result."""
+        with self.ledger.lock:
+            ticket = Ticket(self.ledger.accepted, self.ledger.lost(), self._attempts)
+            self._hurry_target, self._hurry_until = ticket.target, max(self._hurry_until, deadline)
+            if self._closed or not self._told:
+                self._resume_at = 0.0
+        self._wake.set()
+        return ticket
+
+    def wait(self, ticket: Ticket, deadline: float) -> bool:
+        """Wait until all that :meth:`prod` found is settled, or ``deadline`` (``time.monotonic()``) has come.
+
+        Returns:
+            True only if all of it was delivered: False also where something was dropped meanwhile, and at once
+            when nobody listens at the endpoint.
+        """
+        if self._load and not self._start():
+            self._work_here(deadline)
+        with self._settled_some:
+            while self._load and self._settled() < ticket.target:
+                if self._nobody_at > ticket.attempts or not self._settled_some.wait(
+                    deadline - time.monotonic()
+                ):
+                    return False
+            return self.ledger.lost() == ticket.lost
+
+    def _settled(self) -> int:
+        return self.ledger.accepted - self.ledger.waiting
+
+    def _work_here(self, deadline: float) -> None:
+        """Where no thread can be started any more (Python 3.12 at exit) the caller does the work."""
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        del token  # the process ends; nothing is emitted under this context any more
+        while self._load and time.monotonic() < deadline:
+            if not self._send_waiting(min(self._timeout, deadline - time.monotonic())):
+                return
+
+    def flush(self, deadline: float) -> bool:
+        """:meth:`prod` and :meth:`wait`."""
+        return self.wait(self.prod(deadline), deadline)
+
+    def refuse_more(self) -> None:
+        """From now on count what is emitted as ``after_shutdown``, and let :meth:`prod` ignore Retry-After."""
+        with self.ledger.lock:
+            self._closed = True
+
+    def abandon(self) -> None:
+        """Drop what still waits, and let the thread end. What is being sent stays ``waiting`` until its answer comes."""
+        with self.ledger.lock:
+            self._closed = self._stop = True
+            weight = sum(map(self._weigh, self._queue))
+            self._queue.clear()
+            if weight:
+                self._settle(weight, UNREACHABLE)
+        self._wake.set()
+
+    def close(self, deadline: float) -> bool:
+        """Flush until ``deadline``, then drop the rest."""
+        self.refuse_more()
+        done = self.flush(deadline)
+        self.abandon()
+        return done
+
+    def retire(self) -> None:
+        """Nobody writes here any more: deliver what waits, then let the thread end."""
+        self._retired = True
+        self._wake.set()
+
+    # -- the thread's side
+
+    def _run(self) -> None:
+        # A context of its own: neither the ids nor the span of whoever emitted first belong to it.
+        contextvars.Context().run(self._loop)
+
+    def _loop(self) -> None:
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        while not self._stop and not (self._retired and not self._load):
+            try:
+                self._rest()
+                self._send_waiting(self._timeout)
+            except BaseException as error:  # also SystemExit: this thread is the only one that delivers
+                _guard.contained(f"{self.name}.batch", error)
+                time.sleep(FIRST_BACKOFF)
+        self.sender.close()
+        self._thread = None
+        if self._load:  # written by a straggler since the thread looked
+            self._start()
+
+    def _rest(self) -> None:
+        while not self._stop and not (self._retired and not self._load) and (pause := self._pause()) > 0:
+            self._wake.wait(min(pause, LONGEST_SLEEP))
+            self._wake.clear()
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        with self.ledger.lock:
+            if not self._load:
+                self._send_at = None
+                return LONGEST_SLEEP
+            if self._resume_at > now:
+                return self._resume_at - now
+            if self._hurried(now) or self._load >= self._batch_size:
+                return 0.0
+            if self._send_at is None:
+                self._send_at = now + self._delay
+            return self._send_at - now
+
+    def _hurried(self, now: float) -> bool:
+        return self._settled() < self._hurry_target and now < self._hurry_until
+
+    def _send_waiting(self, timeout: float) -> bool:
+        """Send until less than a batch waits (in a hurry: until nothing waits); False if the endpoint is in trouble."""
+        while not self._stop and (batch := self._take()):
+            if not self._deliver(batch, timeout):
+                return False
+            with self.ledger.lock:
+                if self._load < self._batch_size and not self._hurried(time.monotonic()):
+                    break
+        self._send_at = None
+        return True
+
+    def _take(self) -> list[T]:
+        with self.ledger.lock:
+            batch: list[T] = []
+            weight = 0
+            while self._queue and (not batch or weight + self._weigh(self._queue[0]) <= self._batch_size):
+                batch.append(self._queue.popleft())
+                weight += self._weigh(batch[-1])
+            return batch
+
+    def _deliver(self, batch: list[T], timeout: float) -> bool:
+        todo = [batch]
+        while todo:
+            part = todo.pop()
+            outcome = self._attempt(part, timeout)
+            if outcome.retry:
+                todo.append(part)
+                self._back_off([item for part in reversed(todo) for item in part], outcome)
+                return False
+            if outcome.split and len(part) > 1:
+                middle = len(part) // 2
+                todo += [part[middle:], part[:middle]]
+            else:
+                self._book(part, outcome)
+        return True
+
+    def _attempt(self, part: Sequence[T], timeout: float) -> Outcome:
+        try:
+            return self.sender.send(part, timeout)
+        except BaseException as error:
+            if len(part) > 1:
+                return Outcome(split=True)
+            _guard.contained(f"{self.name}.send", error)
+            return Outcome({UNENCODABLE: self._weigh(part[0])})
+
+    def _book(self, part: Sequence[T], outcome: Outcome) -> None:
+        weight = sum(map(self._weigh, part))
+        with self._settled_some:
+            for reason, lost in outcome.dropped.items():
+                count = min(lost, weight)
+                weight -= count
+                self._settle(count, reason)
+            self._settle(weight)
+            self._attempts += 1
+            self._resume_at, self._told, self._backoff = 0.0, False, FIRST_BACKOFF
+            self._settled_some.notify_all()
+        self.outage.answered(outcome.trouble, self.ledger)
+
+    def _back_off(self, items: list[T], outcome: Outcome) -> None:
+        pause = self._backoff * random.uniform(0.75, 1.0) if outcome.after is None else outcome.after
+        with self._settled_some:
+            self._queue.extendleft(reversed(items))
+            if self._stop:  # nobody waits for a second attempt
+                self._settle(sum(map(self._weigh, self._queue)), UNREACHABLE)
+                self._queue.clear()
+            self._drop_oldest()
+            self._attempts += 1
+            self._nobody_at = self._attempts if outcome.refused else self._nobody_at
+            self._resume_at, self._told = time.monotonic() + pause, outcome.after is not None
+            self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
+            self._settled_some.notify_all()
+        self.outage.failed(outcome.trouble, self.ledger)
+
+
+def flush_all(batchers: Iterable[Batcher[Any]], timeout: float) -> bool:
+    """Flush several batchers at the same time, within one timeout in seconds; True if all delivered everything."""
+    deadline = time.monotonic() + timeout
+    tickets = [(batcher, batcher.prod(deadline)) for batcher in batchers]
+    return all([batcher.wait(ticket, deadline) for batcher, ticket in tickets])  # noqa: C419 (each is waited for)

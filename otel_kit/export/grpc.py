@@ -1,0 +1,124 @@
+"""OTLP/gRPC: one unary call, one answer. grpc is imported at the first request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from otel_kit.export.answer import Answer
+
+# https://opentelemetry.io/docs/specs/otlp/#failures; any other code is final.
+RETRYABLE = frozenset(
+    {
+        "CANCELLED",
+        "DEADLINE_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+    }
+)
+
+
+class GrpcTransport:
+    """One channel to one endpoint.
+
+    Args:
+        target: the endpoint; see :class:`otel_kit.export.otlp.Target`.
+        method: the full name of the export method.
+    """
+
+    def __init__(self, target: Any, method: str) -> None:
+        import grpc  # type: ignore[import-untyped]
+
+        self._target = target
+        parts = urlsplit(target.url if "//" in target.url else f"//{target.url}")
+        options = [
+            ("grpc.primary_user_agent", "otel-kit"),
+            ("grpc.enable_retries", 0),  # retrying is the batcher's business
+            (
+                "grpc.initial_reconnect_backoff_ms",
+                500,
+            ),  # and a call fails at once while the channel backs off
+            ("grpc.min_reconnect_backoff_ms", 500),
+            ("grpc.max_reconnect_backoff_ms", 2000),
+        ]
+        compression = (
+            grpc.Compression.Gzip if target.compression == "gzip" else grpc.Compression.NoCompression
+        )
+        address = parts.netloc.rpartition("@")[2] or parts.path
+        if parts.scheme == "https" or (not parts.scheme and not target.insecure):
+            self._channel = grpc.secure_channel(address, _tls(target), options, compression)
+        else:
+            self._channel = grpc.insecure_channel(address, options, compression)
+        self._metadata = tuple((name.lower(), value) for name, value in dict(target.headers or {}).items())
+        self._call = self._channel.unary_unary(method)
+
+    def post(self, body: bytes, timeout: float) -> Answer:
+        """Send one request; every failure becomes an answer."""
+        import grpc
+
+        try:
+            answer = self._call(
+                body,
+                timeout=min(timeout, self._target.timeout),
+                metadata=self._metadata,
+                wait_for_ready=False,
+            )
+        except grpc.RpcError as error:
+            return _classified(error)
+        return Answer(answer)
+
+    def renew(self) -> None:
+        """In a forked child the channel is dropped; gRPC's threads stayed with the parent."""
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+
+def _tls(target: Any) -> Any:
+    import grpc
+
+    return grpc.ssl_channel_credentials(
+        root_certificates=_bytes_of(target.certificate),
+        private_key=_bytes_of(target.client_key),
+        certificate_chain=_bytes_of(target.client_certificate),
+    )
+
+
+def _bytes_of(path: str | None) -> bytes | None:
+    return Path(path).read_bytes() if path else None
+
+
+def _classified(error: Any) -> Answer:
+    code, details = error.code().name, (error.details() or "")
+    trouble = f"gRPC {code}: {details[:160]}"
+    if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
+        return Answer(trouble=trouble, too_large=True)
+    if code in RETRYABLE:
+        refused = code == "UNAVAILABLE" and "refused" in details.lower()
+        return Answer(
+            trouble="connection refused" if refused else trouble,
+            retry=True,
+            refused=refused,
+            after=_retry_after(error),
+        )
+    return Answer(trouble=trouble)
+
+
+def _retry_after(error: Any) -> float | None:
+    """The seconds of a RetryInfo among the status' details, if there is one."""
+    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+    for key, value in error.trailing_metadata() or ():
+        if key != "grpc-status-details-bin":
+            continue
+        for detail in Status.FromString(value).details:
+            info = RetryInfo()
+            if detail.Unpack(info):
+                return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+    return None

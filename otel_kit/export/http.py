@@ -1,0 +1,150 @@
+"""OTLP/HTTP with protobuf bodies: one POST, one answer. urllib3 and ssl are imported at the first request."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from otel_kit.export.answer import Answer
+
+if TYPE_CHECKING:
+    import ssl
+
+USER_AGENT = "otel-kit OTel-OTLP-Exporter-Python"
+# https://opentelemetry.io/docs/specs/otlp/#failures-1; any other answer but 2xx is final, redirects included.
+RETRYABLE = frozenset({429, 502, 503, 504})
+TOO_LARGE = 413
+LONGEST_ANSWER = 65_536
+_HINTS = {
+    400: "is this an OTLP/HTTP endpoint?",
+    401: "check the headers setting",
+    403: "check the headers setting",
+    404: "is this an OTLP/HTTP endpoint? gRPC's port is 4317, HTTP's 4318",
+    415: "is this an OTLP/HTTP endpoint?",
+}
+
+
+class HttpTransport:
+    """One connection to one URL.
+
+    Args:
+        target: the endpoint; see :class:`otel_kit.export.otlp.Target`.
+        method: unused here; gRPC's counterpart needs it.
+    """
+
+    def __init__(self, target: Any, method: str = "") -> None:
+        self._target = target
+        self._headers = {
+            "User-Agent": USER_AGENT,
+            **dict(target.headers or {}),
+            "Content-Type": "application/x-protobuf",
+        }
+        if target.compression in ("gzip", "deflate"):
+            self._headers["Content-Encoding"] = target.compression
+        self._pool = _pool_for(target)
+
+    def post(self, body: bytes, timeout: float) -> Answer:
+        """Send one request; every failure becomes an answer."""
+        import urllib3
+
+        try:
+            response = self._pool.request(
+                "POST",
+                self._target.url,
+                body=self._compressed(body),
+                headers=self._headers,
+                timeout=urllib3.Timeout(total=min(timeout, self._target.timeout)),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                answer = response.read(LONGEST_ANSWER)
+            finally:
+                response.drain_conn()
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return _unreachable(error)
+        return _classified(response.status, response.headers, answer)
+
+    def _compressed(self, body: bytes) -> bytes:
+        if self._target.compression == "gzip":
+            return gzip.compress(body, 6)
+        return zlib.compress(body) if self._target.compression == "deflate" else body
+
+    def renew(self) -> None:
+        """In a forked child the pool is dropped: closing it would end the parent's TLS session."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.clear()
+
+
+def _pool_for(target: Any) -> Any:
+    """A pool of one connection, through the proxy that the environment names, if any."""
+    from urllib.request import getproxies, proxy_bypass
+
+    import urllib3
+
+    parts = urllib3.util.parse_url(target.url)
+    options: dict[str, Any] = {"maxsize": 1, "ssl_context": _tls(target) if parts.scheme == "https" else None}
+    proxy = getproxies().get(parts.scheme or "http")
+    if proxy and parts.host and not proxy_bypass(parts.host):
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)
+
+
+def _tls(target: Any) -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.create_default_context(cafile=target.certificate or None)
+    if not target.certificate:
+        import certifi  # slim images carry no certificates of their own
+
+        context.load_verify_locations(certifi.where())
+    if target.client_certificate:
+        context.load_cert_chain(target.client_certificate, target.client_key or None)
+    return context
+
+
+def _classified(status: int, headers: Any, body: bytes) -> Answer:
+    if 200 <= status < 300:
+        return Answer(body)
+    hint = _HINTS.get(status, "")
+    trouble = f"HTTP {status}" + (f" ({hint})" if hint else "")
+    if status in RETRYABLE:
+        return Answer(trouble=trouble, retry=True, after=_retry_after(headers.get("Retry-After")))
+    return Answer(trouble=trouble, too_large=status == TOO_LARGE)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, from either form of the header: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def _unreachable(error: BaseException) -> Answer:
+    """Connection, timeout, TLS: all may pass."""
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, ConnectionRefusedError):
+        reason = reason.__cause__ or reason.__context__
+    if reason is not None:
+        return Answer(trouble="connection refused", retry=True, refused=True)
+    return Answer(trouble=f"{type(error).__name__}: {_plain(error)}", retry=True)
+
+
+def _plain(error: BaseException) -> str:
+    """urllib3's messages begin with the repr of an object, and may hold the URL with its query."""
+    text = str(error).rpartition(">: ")[2] or str(error)
+    return text[:160]

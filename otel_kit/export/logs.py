@@ -1,0 +1,207 @@
+"""The logger provider: each record passes the pipeline's steps, then goes to every sink.
+
+One provider serves the whole life of the process; :meth:`LoggerProvider.reconfigure` replaces what is inside, for the
+loggers handed out before too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from opentelemetry._logs import Logger as APILogger
+from opentelemetry._logs import LoggerProvider as APILoggerProvider
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk._logs._internal._exceptions import _get_exception_attributes
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from otel_kit import _guard, semconv
+from otel_kit.export.batch import Batcher, flush_all
+from otel_kit.export.outcome import UNENCODABLE
+
+# 100,000 logger names must not cost 100 MB: past this many, a logger is made anew for each call.
+MOST_LOGGERS = 10_000
+
+
+class Record(ReadWriteLogRecord):
+    """The SDK's record, with limits of our own.
+
+    The SDK's attributes are cleaned one step too early, raise on a cyclic value, and warn where they exceed a limit, which
+    under ``python -W error`` raises into the program.
+    """
+
+    dropped = 0
+
+    def __post_init__(self) -> None:
+        record = self.log_record
+        record.attributes = dict(record.attributes) if record.attributes else {}
+
+    def limit(self) -> None:
+        """Apply the limits to clean attributes: the first ones stay, long texts are cut."""
+        attributes, limits = self.log_record.attributes, self.limits
+        most, longest = limits.max_log_record_attributes, limits.max_log_record_attribute_length
+        if attributes and most is not None and len(attributes) > most:
+            self.dropped = len(attributes) - most
+            attributes = dict(islice(attributes.items(), most))
+        if attributes and longest is not None:
+            attributes = {name: _cut(value, longest) for name, value in attributes.items()}
+        self.log_record.attributes = attributes
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes were one too many."""
+        return self.dropped
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str | bytes):
+        return value[:longest]
+    if isinstance(value, tuple | list):
+        return tuple(_cut(item, longest) for item in value)
+    return {name: _cut(item, longest) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What :meth:`LoggerProvider.reconfigure` replaces, as one value, so that no emit sees half of it.
+
+    Attributes:
+        resource, limits: for new records.
+        steps: change the record, in order; if one fails the record is not emitted, because it might have been the redactor.
+        sinks: take the record; if one fails the others still get it.
+        lost: told of a record that a step failed on.
+    """
+
+    resource: Resource
+    limits: LogRecordLimits
+    steps: tuple[LogRecordProcessor, ...] = ()
+    sinks: tuple[LogRecordProcessor, ...] = ()
+    lost: Callable[[str], None] = lambda _: None
+
+
+class Logger(APILogger):
+    """Emits records of one scope through whatever the provider holds at that moment."""
+
+    def __init__(self, provider: LoggerProvider, scope: InstrumentationScope) -> None:
+        super().__init__(scope.name, scope.version, scope.schema_url, scope.attributes)
+        self._provider, self._scope = provider, scope
+
+    def enabled(
+        self,
+        *,
+        context: Context | None = None,
+        severity_number: SeverityNumber | None = None,
+        event_name: str | None = None,
+    ) -> bool:
+        """Whether anybody takes a record at all."""
+        return bool(self._provider.inside.sinks)
+
+    def emit(self, record: LogRecord | None = None, **fields: Any) -> None:
+        """Emit a record, given as such or by its fields; see the API. Never raises."""
+        inside = self._provider.inside
+        if not inside.sinks:
+            return
+        try:
+            writable = self._writable(record, fields, inside)
+            for step in inside.steps:
+                step.on_emit(writable)
+            if isinstance(writable, Record):
+                writable.limit()
+        except Exception as error:
+            inside.lost(UNENCODABLE)
+            _guard.contained("logs.emit", error)
+            return
+        for sink in inside.sinks:
+            try:
+                sink.on_emit(writable)
+            except Exception as error:
+                _guard.contained("logs.sink", error)
+
+    def _writable(
+        self, record: LogRecord | None, fields: dict[str, Any], inside: Inside
+    ) -> ReadWriteLogRecord:
+        if record is None:
+            record = LogRecord(**fields)
+        elif isinstance(record, ReadWriteLogRecord):
+            return record
+        else:
+            record = _copy(record)
+        if record.exception is not None:
+            described = _described(record.exception)
+            record.attributes = {**described, **record.attributes} if record.attributes else described
+        return Record(record, inside.resource, self._scope, inside.limits)
+
+
+def _copy(record: LogRecord) -> LogRecord:
+    """The caller may keep and change its record."""
+    copy = LogRecord.__new__(LogRecord)
+    copy.__dict__.update(record.__dict__)
+    return copy
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    try:
+        return _get_exception_attributes(error)
+    except Exception:  # its __str__ raises, or a cause's does
+        return {semconv.EXCEPTION_TYPE: type(error).__qualname__}
+
+
+class LoggerProvider(APILoggerProvider):
+    """Hands out loggers, which follow :meth:`reconfigure`."""
+
+    def __init__(self) -> None:
+        self.inside = Inside(Resource.get_empty(), LogRecordLimits(0, 0, 0, 0))
+        self._loggers: dict[tuple[str, str | None, str | None], Logger] = {}
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,
+    ) -> Logger:
+        """The logger of a scope."""
+        key = (name, version, schema_url)
+        if attributes is None and key in self._loggers:
+            return self._loggers[key]
+        logger = Logger(self, InstrumentationScope(name, version, schema_url, attributes))
+        if attributes is None and len(self._loggers) < MOST_LOGGERS:
+            return self._loggers.setdefault(key, logger)
+        return logger
+
+    def reconfigure(self, inside: Inside) -> None:
+        """Replace everything inside; without sinks the provider is off."""
+        self.inside = inside
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Ask the sinks to deliver what they hold."""
+        return all([sink.force_flush(timeout_millis) for sink in self.inside.sinks])  # noqa: C419 (each is asked)
+
+
+class LogQueue(LogRecordProcessor):
+    """The sink that hands records to the batchers of the endpoints."""
+
+    def __init__(self, batchers: Sequence[Batcher[ReadWriteLogRecord]]) -> None:
+        self._batchers = tuple(batchers)
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Queue the record for each endpoint."""
+        for batcher in self._batchers:
+            batcher.put(log_record)
+
+    def refuse(self, reason: str) -> None:
+        """Count a record that a step failed on."""
+        for batcher in self._batchers:
+            batcher.ledger.refuse(reason)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Deliver what waits."""
+        return flush_all(self._batchers, timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        """Nothing: the handle of ``init_telemetry`` shuts down."""

@@ -1,0 +1,54 @@
+"""What became of one attempt to deliver a list of items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+# Why an item was not delivered. One enumeration for stats(), for the line at exit and for the docs.
+QUEUE_FULL = "queue_full"
+TOO_LARGE = "too_large"
+UNENCODABLE = "unencodable"
+REJECTED = "rejected"
+PARTIAL_SUCCESS = "partial_success"
+UNREACHABLE = "unreachable"
+AFTER_SHUTDOWN = "after_shutdown"
+REASONS = (QUEUE_FULL, TOO_LARGE, UNENCODABLE, REJECTED, PARTIAL_SUCCESS, UNREACHABLE, AFTER_SHUTDOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One attempt's result. What is neither dropped, nor to be split or retried, was delivered.
+
+    Attributes:
+        dropped: how many items were lost for good, by reason.
+        split: the receiver or the encoder refused the list as a whole; halves may pass.
+        retry: nothing was taken, and a later attempt may succeed.
+        refused: with ``retry``: nobody listens there, so waiting a moment longer is pointless.
+        after: with ``retry``: seconds to wait, as the receiver asked.
+        trouble: what went wrong, in words for one sentence on stderr; without secrets.
+    """
+
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    split: bool = False
+    retry: bool = False
+    refused: bool = False
+    after: float | None = None
+    trouble: str = ""
+
+
+DELIVERED = Outcome()
+
+
+class Sender(Protocol):
+    """The far side of a batcher."""
+
+    def send(self, items: Sequence[Any], timeout: float) -> Outcome:
+        """Deliver the items within about ``timeout`` seconds. Called by one thread at a time."""
+
+    def renew(self) -> None:
+        """Forget connections: this process was forked, and they belong to the parent."""
+
+    def close(self) -> None:
+        """Release connections."""

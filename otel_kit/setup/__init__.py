@@ -1,0 +1,14 @@
+"""The only place that knows all of the above: settings, resource, wiring, lifecycle.
+
+- ``config``, ``table``, ``sources``, ``values``, ``targets``: what the settings are, and where each came from
+- ``resource``: what is true of everything that the process emits
+- ``providers``: the three providers, made once · ``queues``: one for each signal and endpoint
+- ``runtime``: all of it wired together · ``lifecycle``: exit, signals, children
+- ``telemetry``: ``init_telemetry`` and its handle
+"""
+
+from __future__ import annotations
+
+from otel_kit.setup.telemetry import Telemetry, init_telemetry
+
+__all__ = ["Telemetry", "init_telemetry"]

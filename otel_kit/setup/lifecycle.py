@@ -1,0 +1,119 @@
+"""The process around us: its exit, its signals, its children.
+
+What is covered: a normal end, ``sys.exit`` and unhandled exceptions (atexit), SIGTERM where the program left it to its
+default, forked children, and children of multiprocessing under any start method, which end without atexit. Not covered:
+SIGKILL and ``os._exit``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from otel_kit import _guard
+from otel_kit.setup.runtime import Runtime
+
+DEFAULT_TIMEOUT = 5.0
+# How long to wait for a lock that the interrupted main thread may itself be holding.
+LOCK_PATIENCE = 0.2
+
+_installed = False
+
+
+def install(runtime: Runtime) -> None:
+    """Watch over the end of this process and of its children. Twice is once, but for SIGTERM: see :func:`_watch_sigterm`."""
+    global _installed
+    if not _installed:
+        _installed = True
+        atexit.register(_leave, runtime)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: _forked(runtime))
+        _watch_multiprocessing(runtime)
+    _watch_sigterm(runtime)
+
+
+def _leave(runtime: Runtime) -> None:
+    """Deliver, and say what could not be delivered. Called at the end, perhaps more than once."""
+    try:
+        runtime.shutdown(_timeout(runtime), leaving=True)
+        runtime.report_losses()
+    except Exception as error:
+        _guard.contained("exit", error)
+
+
+def _timeout(runtime: Runtime) -> float:
+    return runtime.settings.shutdown_timeout if runtime.settings else DEFAULT_TIMEOUT
+
+
+# -- children
+
+
+def _forked(runtime: Runtime) -> None:
+    try:
+        runtime.renew()
+        _watch_multiprocessing(runtime)
+    except Exception as error:
+        _guard.contained("fork", error)
+
+
+def _watch_multiprocessing(runtime: Runtime) -> None:
+    """Have a child of multiprocessing deliver at its end: it leaves by ``os._exit``, without atexit.
+
+    Registered twice, because a starting child forgets the finalizers that it has, and then runs what was registered for
+    after the fork; a spawned one that calls ``init_telemetry`` later forgets nothing.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is None or process is None:
+        return
+    util.register_after_fork(runtime, lambda _: _finalize(util, runtime))
+    if process.parent_process() is not None:
+        _finalize(util, runtime)
+
+
+def _finalize(util: Any, runtime: Runtime) -> None:
+    # After everything else that the child does at its end.
+    util.Finalize(None, _leave, args=(runtime,), exitpriority=-100)
+
+
+# -- SIGTERM
+
+
+def _watch_sigterm(runtime: Runtime) -> None:
+    """Deliver before SIGTERM ends the process, where the program and its framework left it to the default action."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    try:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, lambda number, frame: _terminated(runtime, number, frame))
+    except (ValueError, OSError) as error:  # a subinterpreter, an embedding program
+        _guard.contained("sigterm", error)
+
+
+def _terminated(runtime: Runtime, number: int, frame: FrameType | None) -> None:
+    """Deliver from another thread, then die of the signal after all.
+
+    The main thread was interrupted anywhere, perhaps while it held a lock of ours. Then waiting here would be waiting for
+    ourselves: it goes on, and the other thread ends the process when it has delivered.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    worker = threading.Thread(
+        target=_deliver_and_die, args=(runtime, number), name="otel_kit exit", daemon=True
+    )
+    try:
+        worker.start()
+    except RuntimeError:
+        _deliver_and_die(runtime, number)
+    if runtime.is_free(LOCK_PATIENCE):
+        worker.join(_timeout(runtime) + 1.0)
+        os.kill(os.getpid(), number)
+
+
+def _deliver_and_die(runtime: Runtime, number: int) -> None:
+    _leave(runtime)
+    os.kill(os.getpid(), number)

@@ -1,0 +1,178 @@
+"""The queues of the process: one for each signal and endpoint, kept when the settings change elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from otel_kit import _guard
+from otel_kit.export.batch import Batcher
+from otel_kit.export.ledger import Ledger, add_up
+from otel_kit.export.metrics import MOST_POINTS, pack, points_of
+from otel_kit.export.otlp import OtlpSender, address_of
+from otel_kit.export.outage import Outage
+from otel_kit.export.outcome import Sender
+from otel_kit.setup.config import Settings
+
+SIGNALS = ("traces", "metrics", "logs")
+# A collection is handed over at once; this is for the rest of it to come.
+METRICS_DELAY = 0.2
+
+
+class Place(NamedTuple):
+    """Where a queue leads.
+
+    Attributes:
+        signal: traces, metrics or logs.
+        address: for the books: scheme, host and port, or the sender's name.
+        key: tells two queues apart; equal keys are one queue.
+        make_sender: gives the far side.
+        timeout: of one request, in seconds.
+    """
+
+    signal: str
+    address: str
+    key: Any
+    make_sender: Callable[[], Sender]
+    timeout: float
+
+
+class Queues:
+    """All queues that there are, and the books of all that there were."""
+
+    def __init__(self, started: Callable[[], object]) -> None:
+        self._started = started
+        self._ledgers: dict[tuple[str, str], Ledger] = {}
+        self._outages: dict[str, Outage] = {}
+        self._open: dict[Any, Batcher[Any]] = {}
+        self._retired: list[Batcher[Any]] = []
+
+    def use(self, places: Sequence[Place], settings: Settings) -> dict[str, list[Batcher[Any]]]:
+        """The queues to these places, by signal. Those to other places deliver what they hold, and end."""
+        by_signal: dict[str, list[Batcher[Any]]] = {signal: [] for signal in SIGNALS}
+        chosen: dict[Any, Batcher[Any]] = {}
+        for place in places:
+            key = (place.key, self._sizes(place.signal, settings))
+            chosen[key] = self._open.pop(key) if key in self._open else self._made(place, settings)
+            by_signal[place.signal].append(chosen[key])
+        for batcher in self._open.values():
+            batcher.retire()
+            self._retired.append(batcher)
+        self._retired = [batcher for batcher in self._retired if batcher.busy]
+        self._open = chosen
+        return by_signal
+
+    def _made(self, place: Place, settings: Settings) -> Batcher[Any]:
+        size, capacity, delay = self._sizes(place.signal, settings)
+        return Batcher(
+            place.signal,
+            place.make_sender(),
+            self._ledgers.setdefault((place.signal, place.address), Ledger()),
+            self._outages.setdefault(place.address, Outage(place.address)),
+            capacity=int(capacity),
+            batch_size=int(size),
+            delay=delay,
+            timeout=place.timeout,
+            **({"weigh": points_of} if place.signal == "metrics" else {}),
+            started=self._started,
+        )
+
+    @staticmethod
+    def _sizes(signal: str, settings: Settings) -> tuple[float, float, float]:
+        if signal == "metrics":
+            return (MOST_POINTS, 5 * MOST_POINTS, METRICS_DELAY)
+        names = ("batch_size", "queue_size", "batch_delay")
+        size, capacity, delay = (getattr(settings, f"{signal}_{name}") for name in names)
+        return (size, capacity, delay)
+
+    def every(self) -> list[Batcher[Any]]:
+        """All queues that may hold something."""
+        return [*self._open.values(), *self._retired]
+
+    def flush(self, signals: Iterable[str], deadline: float) -> bool:
+        """Flush the queues of these signals at the same time."""
+        chosen = [batcher for batcher in self.every() if batcher.name in signals]
+        tickets = [(batcher, batcher.prod(deadline)) for batcher in chosen]
+        return all([batcher.wait(ticket, deadline) for batcher, ticket in tickets])  # noqa: C419 (each is waited for)
+
+    def close(self) -> None:
+        """Drop what still waits; what is emitted from now on is counted as too late."""
+        for batcher in self.every():
+            batcher.abandon()
+        self._open.clear()
+        self._retired.clear()
+
+    def is_free(self, patience: float) -> bool:
+        """Whether no thread keeps a lock of ours for longer than ``patience`` seconds."""
+        for ledger in self._ledgers.values():
+            if not ledger.lock.acquire(timeout=patience):
+                return False
+            ledger.lock.release()
+        return True
+
+    def renew(self) -> None:
+        """In a forked child: empty queues and empty books."""
+        for outage in self._outages.values():
+            outage.renew()
+        for ledger in self._ledgers.values():
+            ledger.renew()
+        for batcher in self.every():
+            batcher.renew()
+
+    def stats(self, signal: str) -> dict[str, Any]:
+        """The books of a signal: in all, and by endpoint."""
+        endpoints = {
+            address: ledger.snapshot() for (name, address), ledger in self._ledgers.items() if name == signal
+        }
+        return {**add_up(endpoints.values()), "endpoints": endpoints}
+
+    def report_losses(self) -> None:
+        """One line on stderr where something was not delivered; for the exit."""
+        parts = []
+        for (signal, address), ledger in self._ledgers.items():
+            figures = ledger.snapshot()
+            missing = {
+                **figures["dropped"],
+                **({"unanswered": figures["waiting"]} if figures["waiting"] else {}),
+            }
+            if missing:
+                reasons = ", ".join(f"{count} {reason}" for reason, count in missing.items())
+                parts.append(f"{signal} to {address}: {reasons} of {figures['accepted']}")
+        if parts:
+            _guard.say(f"not delivered at exit: {'; '.join(parts)}")
+
+
+def otlp_places(settings: Settings, cleaners: dict[str, Callable[[Any], Any]]) -> list[Place]:
+    """One place for each signal that is exported by OTLP, and each of its endpoints."""
+    return [
+        _otlp_place(target, cleaners[signal])
+        for signal in SIGNALS
+        if "otlp" in getattr(settings, f"{signal}_exporter")
+        for target in settings.targets(signal)  # type: ignore[arg-type]
+    ]
+
+
+def _otlp_place(target: Any, clean: Callable[[Any], Any]) -> Place:
+    is_metrics = target.signal == "metrics"
+    key = (*target._replace(headers=tuple(sorted(target.headers.items()))),)
+    return Place(
+        target.signal,
+        address_of(target.url),
+        key,
+        lambda: OtlpSender(target, clean, points_of if is_metrics else _one, pack if is_metrics else _all),
+        target.timeout,
+    )
+
+
+def _one(_: object) -> int:
+    return 1
+
+
+def _all(items: Sequence[Any]) -> Sequence[Any]:
+    return items
+
+
+def seconds_from_now(seconds: float) -> float:
+    """A deadline."""
+    return time.monotonic() + max(0.0, seconds)

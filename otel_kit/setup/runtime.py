@@ -1,0 +1,238 @@
+"""What runs in this process: the providers wired to the pipeline and to the queues, as the settings say."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.sdk.resources import Resource
+
+from otel_kit import _guard
+from otel_kit.context import carry_threads
+from otel_kit.export.batch import Batcher
+from otel_kit.export.logs import Inside, LogQueue
+from otel_kit.export.metrics import Collector, Item
+from otel_kit.export.spanqueue import SpanQueue
+from otel_kit.instrument import (
+    instrument_all,
+    report,
+    start_process_metrics,
+    stop_process_metrics,
+    uninstrument_all,
+)
+from otel_kit.pipeline.enrich import LogEnricher, SpanEnricher
+from otel_kit.pipeline.limit import LogLimiter, clean_metrics, clean_span, clean_value
+from otel_kit.setup.config import Settings
+from otel_kit.setup.providers import (
+    Providers,
+    backing_of,
+    record_limits_of,
+    sampler_of,
+    set_propagator,
+    span_limits_of,
+)
+from otel_kit.setup.queues import SIGNALS, Place, Queues, otlp_places, seconds_from_now
+from otel_kit.setup.resource import build_resource, process_attributes
+from otel_kit.signals import logs
+
+
+def _same(item: Any) -> Any:
+    return item
+
+
+class Runtime:
+    """One for each process; :func:`otel_kit.init_telemetry` configures it, again and again if it likes.
+
+    Attributes:
+        settings: the effective ones; None before the first call.
+        on: whether anything is emitted: not when disabled, not after shutdown.
+    """
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.on = False
+        self.providers: Providers | None = None
+        self._lock = threading.RLock()
+        self._queues = Queues(started=self._emitting)
+        self._collector: Collector | None = None
+        self._resource = Resource.get_empty()
+
+    # -- wiring
+
+    def configure(self, settings: Settings, places: Callable[[], list[Place]] | None = None) -> None:
+        """Emit as the settings say from now on.
+
+        Args:
+            settings: the effective settings.
+            places: where items go instead of the OTLP endpoints, for tests.
+        """
+        with self._lock:
+            self.settings = settings
+            set_propagator(settings)
+            carry_threads(settings.carry_threads)
+            if settings.disabled:
+                self._switch_off()
+                return
+            self._resource = build_resource(settings)
+            self.providers = providers = self.providers or Providers()
+            cleaners = {"traces": clean_span, "metrics": _same, "logs": _same}
+            queues = self._queues.use(places() if places else otlp_places(settings, cleaners), settings)
+            self._wire_traces(providers, settings, queues["traces"])
+            self._wire_metrics(providers, settings, queues["metrics"])
+            self._wire_logs(providers, settings, queues["logs"])
+            providers.install()
+            self.on = True
+            self._turn_on(settings)
+
+    def _wire_traces(self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]]) -> None:
+        queue = [SpanQueue(batchers)] if batchers else []
+        providers.tracer.reconfigure(
+            resource=self._resource,
+            sampler=sampler_of(settings),
+            span_limits=span_limits_of(settings),
+            processors=[SpanEnricher(), *queue] if queue else [],
+            clean=clean_value,
+        )
+
+    def _wire_metrics(self, providers: Providers, settings: Settings, batchers: list[Batcher[Item]]) -> None:
+        provider = providers.meter
+        provider.reconfigure(backing_of(settings, self._resource, on=bool(batchers)))
+        if self._collector is not None:
+            self._collector.stop()
+        self._collector = None
+        if batchers:
+            self._collector = Collector(
+                batchers,
+                provider.collect,
+                interval=settings.metric_interval,
+                timeout=settings.metric_timeout,
+                clean=clean_metrics,
+            )
+
+    def _wire_logs(self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]]) -> None:
+        queue = LogQueue(batchers)
+        sinks = (queue,) if batchers else ()
+        steps = (LogEnricher(), LogLimiter())
+        providers.logger.reconfigure(
+            Inside(self._resource, record_limits_of(settings), steps, sinks, queue.refuse)
+        )
+
+    def _turn_on(self, settings: Settings) -> None:
+        """What reaches into the program, last: everything behind it is ready."""
+        logs.activate(console=False, levels=settings.log_level)
+        logs.install_bridges(
+            warnings=settings.capture_warnings, uncaught_exceptions=settings.capture_uncaught
+        )
+        if settings.process_metrics and self._collector:
+            start_process_metrics()
+        else:
+            stop_process_metrics()
+        if self._collector:
+            self._collector.start()
+        instrument_all(settings.instrument, settings.disabled_instrumentations)
+
+    def _emitting(self) -> None:
+        """The first item of a queue came, in a forked child perhaps: metrics are wanted too."""
+        if self._collector is not None:
+            self._collector.start()
+
+    # -- flush and shutdown
+
+    def flush(self, timeout: float) -> bool:
+        """Collect the metrics and deliver everything, all signals at the same time.
+
+        Returns:
+            True only if all was acknowledged within ``timeout`` seconds.
+        """
+        if not self.on:
+            return True
+        deadline = seconds_from_now(timeout)
+        collector = self._collector
+        asked = collector.ask() if collector else 0
+        for batcher in self._queues.every():
+            batcher.prod(deadline)
+        collected = collector.wait(asked, deadline) if collector else True
+        return self._queues.flush(SIGNALS, deadline) and collected
+
+    def shutdown(self, timeout: float, *, leaving: bool = False) -> bool:
+        """Deliver everything and stop; what is emitted later is counted as too late.
+
+        Args:
+            timeout: seconds for all signals together.
+            leaving: the process ends: patches of the program's libraries stay.
+
+        Returns:
+            True only if all was acknowledged.
+        """
+        with self._lock:
+            if not self.on:
+                return True
+            done = self.flush(timeout)
+            self.on = False
+            self._switch_off(leaving=leaving)
+            return done
+
+    def _switch_off(self, *, leaving: bool = False) -> None:
+        logs.deactivate()
+        if not leaving:
+            logs.remove_bridges()
+            uninstrument_all()
+            carry_threads(False)
+        if self._collector is not None:
+            self._collector.stop()
+            stop_process_metrics()
+        self._collector = None
+        if self.providers is not None and self.settings is not None:
+            self.providers.meter.reconfigure(backing_of(self.settings, self._resource, on=False))
+        self._queues.close()
+        self.on = False
+
+    def reset(self) -> None:
+        """Off, and with empty books, as if nothing had been: for tests."""
+        self.shutdown(0.0)
+        with self._lock:
+            self._queues = Queues(started=self._emitting)
+            if self.providers is not None:
+                self.providers.tracer.reconfigure(processors=[])
+                self.providers.logger.reconfigure(Inside(self._resource, self.providers.logger.inside.limits))
+
+    def is_free(self, patience: float) -> bool:
+        """Whether the calling thread holds no lock of ours, as one that a signal interrupted may."""
+        return not self._lock._is_owned() and self._queues.is_free(patience)  # type: ignore[attr-defined]
+
+    def renew(self) -> None:
+        """In a forked child: own queues, own ids, own sums; threads start with the first item."""
+        self._lock = threading.RLock()
+        self._queues.renew()
+        if self.settings is None or self.providers is None or not self.on:
+            return
+        self._resource = self._resource.merge(Resource(process_attributes(self.settings)))
+        collector = self._collector
+        self.providers.meter.renew(collector.start if collector else lambda: None)
+        if collector is not None:
+            collector.renew()
+        self.providers.tracer.reconfigure(resource=self._resource)
+        inside = self.providers.logger.inside
+        self.providers.logger.reconfigure(
+            Inside(self._resource, inside.limits, inside.steps, inside.sinks, inside.lost)
+        )
+        on = collector is not None
+        self.providers.meter.reconfigure(backing_of(self.settings, self._resource, on=on))
+
+    def stats(self) -> dict[str, Any]:
+        """The books of each signal, what is instrumented, and the errors that were contained."""
+        libraries = report()
+        return {
+            **{signal: self._queues.stats(signal) for signal in SIGNALS},
+            "instrumented": {
+                "on": list(libraries.on),
+                "waiting": list(libraries.waiting),
+                "impossible": dict(libraries.impossible),
+            },
+            "contained": _guard.contained_counts(),
+        }
+
+    def report_losses(self) -> None:
+        """One line on stderr where something was not delivered."""
+        self._queues.report_losses()

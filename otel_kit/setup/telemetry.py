@@ -1,0 +1,113 @@
+"""``init_telemetry`` and the handle that it returns."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from opentelemetry import metrics, trace
+
+from otel_kit.setup import lifecycle
+from otel_kit.setup.config import Settings, resolve
+from otel_kit.setup.runtime import Runtime
+from otel_kit.signals import logs
+
+if TYPE_CHECKING:
+    from otel_kit.signals.logs import BoundLogger
+
+_runtime = Runtime()
+
+
+class Telemetry:
+    """What the program holds of its telemetry. All handles of a process lead to the same telemetry.
+
+    As a context manager it shuts down at the end of the block.
+
+    Attributes:
+        settings: the effective settings.
+        tracer: an OpenTelemetry tracer with the service's name as its scope.
+        meter: an OpenTelemetry meter, likewise.
+        logger: a structlog logger, likewise.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def tracer(self) -> trace.Tracer:
+        return trace.get_tracer(self.settings.service_name)
+
+    @cached_property
+    def meter(self) -> metrics.Meter:
+        return metrics.get_meter(self.settings.service_name)
+
+    @cached_property
+    def logger(self) -> BoundLogger:
+        return logs.get_logger(self.settings.service_name)
+
+    def force_flush(self, timeout: float | None = None) -> bool:
+        """Deliver everything emitted so far: spans, log records and a collection of the metrics.
+
+        Args:
+            timeout: seconds for all signals together; the setting ``shutdown_timeout`` by default.
+
+        Returns:
+            True only if everything was acknowledged. False comes at once where nobody listens at an endpoint; what
+            was not delivered then goes on waiting.
+        """
+        return _runtime.flush(self.settings.shutdown_timeout if timeout is None else timeout)
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Deliver everything and stop emitting. Called at exit by itself; ``init_telemetry`` starts anew.
+
+        Args:
+            timeout: seconds for all signals together; the setting ``shutdown_timeout`` by default.
+
+        Returns:
+            True only if everything was acknowledged; what was not is counted as dropped.
+        """
+        return _runtime.shutdown(self.settings.shutdown_timeout if timeout is None else timeout)
+
+    def stats(self) -> dict[str, Any]:
+        """The books, with ``accepted = delivered + waiting + Σ dropped`` at any moment.
+
+        Returns:
+            For each of ``traces``, ``metrics`` (in data points) and ``logs``: ``accepted``, ``delivered``, ``waiting``,
+            ``dropped`` by reason, and ``endpoints``, the same for each address. An item for two endpoints counts twice.
+            ``instrumented``: which libraries are on, are waited for, or are not possible and why. ``contained``: errors of
+            otel_kit that did not reach the program, by the part that failed. In a forked child the books begin anew.
+        """
+        return _runtime.stats()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        return f"Telemetry({self.settings.service_name!r})"
+
+
+def init_telemetry(service_name: str | None = None, **settings: Any) -> Telemetry:
+    """Set up traces, metrics and logs of this process; from now on they are delivered by OTLP.
+
+    Called again it replaces the settings and doubles nothing: tracers, meters, loggers and instruments handed out before go
+    on to work. Called after :meth:`Telemetry.shutdown` it starts anew. Safe to call from several threads.
+
+    Args:
+        service_name: becomes ``service.name``; ``OTEL_SERVICE_NAME`` where it is None.
+        settings: see docs/settings.md or ``otel-kit config``; what is not given comes from ``OTEL_*`` and ``OTEL_KIT_*``
+            variables, then ``[tool.otel_kit]`` of pyproject.toml, then the default.
+
+    Raises:
+        UnknownSettingError: no setting has that name; the nearest one is named.
+        SettingError: a setting has a value that it cannot have; with ``strict=True`` also in a variable or file.
+    """
+    resolved = resolve(service_name, settings)
+    _runtime.configure(resolved)
+    lifecycle.install(_runtime)
+    return Telemetry(resolved)
