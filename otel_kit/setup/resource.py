@@ -10,7 +10,6 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
@@ -19,6 +18,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from otel_kit import __version__, _guard, semconv
 from otel_kit.setup.config import Settings
 from otel_kit.setup.container import find_container_id
+from otel_kit.setup.distribution import installed_version
 from otel_kit.setup.revision import find_revision
 from otel_kit.setup.table import DEDICATED
 
@@ -89,15 +89,10 @@ def _guarded(part: str, find: Callable[[], Mapping[str, Any]]) -> Mapping[str, A
 def _service(settings: Settings) -> dict[str, Any]:
     found = {attribute: getattr(settings, row.name) for attribute, row in DEDICATED.items()}
     if settings.service_version is None:
-        found.update(_guarded("version", lambda: _installed_version(settings.service_name)))
+        found.update(
+            _guarded("version", lambda: {semconv.SERVICE_VERSION: installed_version(settings.service_name)})
+        )
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _installed_version(name: str) -> dict[str, Any]:
-    try:
-        return {semconv.SERVICE_VERSION: metadata.version(name)}
-    except metadata.PackageNotFoundError:
-        return {}
 
 
 def _distribution() -> dict[str, Any]:
