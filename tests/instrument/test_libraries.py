@@ -1,0 +1,313 @@
+"""Which libraries are turned on, when, and what is said about those that cannot be. Each test is a program of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Program = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def program(run_program: Callable[..., subprocess.CompletedProcess[str]]) -> Program:
+    """Run source that ends with ``show(...)``; what it showed, with what it wrote to stderr as ``said``."""
+
+    def run(source: str, **settings: Any) -> dict[str, Any]:
+        head = "from tests.instrument.observed import *\n"
+        done = run_program(head + textwrap.dedent(source), options=("-W", "error"), **settings)
+        assert done.returncode == 0, done.stderr
+        return {**json.loads(done.stdout.splitlines()[-1]), "said": done.stderr}
+
+    return run
+
+
+def test_a_library_is_not_imported_by_turning_it_on(program: Program) -> None:
+    """A program pays for a library that it does not use, or for contrib's package of one."""
+    seen = program(
+        """
+        import sys
+        from otel_kit.instrument import instrument_all, LIBRARIES
+        report = instrument_all()
+        loaded = [n for n in sys.modules if n in (*LIBRARIES, "asyncio", "wrapt") or "instrumentation" in n]
+        show(loaded=[n for n in loaded if n != "opentelemetry.sdk.util.instrumentation"],
+             waiting=report.waiting, on=report.on, impossible=report.impossible)
+        """
+    )
+    assert seen["waiting"] == ["fastapi", "flask", "httpx", "requests", "sqlalchemy"]
+    assert (seen["on"], seen["impossible"], seen["said"]) == ([], {}, "")
+    assert [name for name in seen["loaded"] if name != "asyncio"] == []
+
+
+@pytest.mark.parametrize("order", ["before", "after", "threads"])
+def test_libraries_are_turned_on_whenever_they_are_imported(program: Program, order: str) -> None:
+    """A library stays off, is on twice, or warns, because of when it was imported."""
+    turn_on = "instrument_all(); observe()"
+    imports = "import fastapi, flask, httpx, requests, sqlalchemy"
+    source = {
+        "before": f"{turn_on}; {imports}",
+        "after": f"{imports}; {turn_on}",
+        "threads": f"""import importlib, threading; {turn_on}
+threads = [threading.Thread(target=importlib.import_module, args=(name,)) for name in LIBRARIES * 3]
+[t.start() for t in threads]; [t.join() for t in threads]""",
+    }[order]
+    seen = program(
+        f"from otel_kit.instrument import *\n{source}\n"
+        + textwrap.dedent("""
+        from flask import Flask
+        from sqlalchemy import create_engine, text
+        import requests as http
+        app = Flask("shop")
+        engine = create_engine("sqlite://")
+        @app.get("/orders/<n>")
+        def order(n):
+            with engine.connect() as connection:
+                return str(connection.execute(text("select 1")).scalar())
+        address = serve_wsgi(app)
+        http.get(address + "/orders/7")
+        found = settled(3)
+        show(names=[s.name for s in found], traces=len({s.context.trace_id for s in found}), on=report().on)
+        """)
+    )
+    assert seen["on"] == ["fastapi", "flask", "httpx", "requests", "sqlalchemy"]
+    assert sorted(seen["names"]) == ["GET", "GET /orders/<n>", "SELECT"]
+    assert seen["traces"] == 1
+    assert "otel_kit" not in seen["said"]
+
+
+def test_everything_can_be_undone_and_done_again(program: Program) -> None:
+    """Something is emitted after uninstrument_all, or nothing after the next instrument_all."""
+    seen = program(
+        """
+        from otel_kit.instrument import *
+        from flask import Flask
+        from sqlalchemy import create_engine, text
+        import fastapi, httpx, requests
+        observe()
+        engine = create_engine("sqlite://")
+        app = Flask("shop")
+        native = fastapi.FastAPI()
+        @app.get("/")
+        def home():
+            with engine.connect() as connection:
+                return str(connection.execute(text("select 1")).scalar())
+        address = serve_wsgi(app)
+        def visit():
+            requests.get(address); httpx.get(address)
+            return sorted(s.name for s in settled(6))
+        rounds = [instrument_all() and visit()]
+        uninstrument_all()
+        requests.get(address); app.test_client().get("/"); httpx.get(address)
+        off = names(), report().on, report().waiting, native._telemetry["operation_spans"]
+        instrument_all()
+        instrument_all()
+        rounds.append(visit())
+        show(rounds=rounds, off=off)
+        """
+    )
+    assert seen["rounds"] == [["GET", "GET", "GET /", "GET /", "SELECT", "SELECT"]] * 2
+    assert seen["off"] == [[], [], [], True]
+
+
+def test_a_choice_is_followed_also_when_it_changes(program: Program) -> None:
+    """A library that was not chosen, or was disabled by name, is on; or an unknown name is passed over in silence."""
+    seen = program(
+        """
+        from otel_kit.instrument import *
+        import flask, httpx, requests
+        only = instrument_all(["flask", "nonsense"])
+        without = instrument_all("auto", disabled=["httpx", " sqlalchemy"])
+        nothing = instrument_all("auto", disabled=["*"])
+        show(only=only.on, impossible=only.impossible, without=[without.on, without.waiting], nothing=nothing.on)
+        """
+    )
+    assert seen["only"] == ["flask"]
+    assert seen["without"] == [["flask", "requests"], ["fastapi"]]
+    assert seen["nothing"] == []
+    assert list(seen["impossible"]) == ["nonsense"]
+    assert seen["said"].count("otel_kit: nonsense is not instrumented: no library of that name is known") == 1
+
+
+def test_a_missing_contrib_package_is_said_with_the_line_that_installs_it(program: Program) -> None:
+    """A library that is used emits nothing, and nobody says why; or the program's import fails."""
+    seen = program(
+        """
+        import sys
+        sys.modules["opentelemetry.instrumentation.flask"] = None
+        from otel_kit.instrument import *
+        instrument_all()
+        import flask
+        show(impossible=report().impossible, on=report().on, waiting=report().waiting)
+        """
+    )
+    assert "pip install 'otel-kit[flask]'" in seen["impossible"]["flask"]
+    assert seen["on"] == []
+    assert "flask" not in seen["waiting"]
+    assert seen["said"].count("\n") == 1
+    assert "pip install 'otel-kit[flask]'" in seen["said"]
+
+
+def test_what_an_exporter_imports_is_not_the_program_s_use(program: Program) -> None:
+    """A program that never uses requests is told about requests, because an exporter imports it."""
+    seen = program(
+        """
+        import sys
+        sys.modules["opentelemetry.instrumentation.requests"] = None
+        from opentelemetry import context
+        from otel_kit.instrument import *
+        instrument_all()
+        context.attach(context.set_value("suppress_instrumentation", True))
+        import requests
+        show(impossible=report().impossible)
+        """
+    )
+    assert list(seen["impossible"]) == ["requests"]
+    assert seen["said"] == ""
+
+
+def test_a_fastapi_that_emits_nothing_by_itself_is_said(program: Program) -> None:
+    """An old FastAPI emits nothing, and nobody says what to do."""
+    seen = program(
+        """
+        import sys, types
+        old = types.ModuleType("fastapi")
+        old.__version__ = "0.115.0"
+        class FastAPI:
+            def __init__(self, title=""): ...
+        old.FastAPI = FastAPI
+        sys.modules["fastapi"] = old
+        from otel_kit.instrument import *
+        show(impossible=instrument_all().impossible)
+        """
+    )
+    assert "0.115.0" in seen["impossible"]["fastapi"]
+    assert "pip install --upgrade 'otel-kit[fastapi]'" in seen["said"]
+
+
+def test_a_library_that_breaks_while_it_is_turned_on_breaks_nothing_else(program: Program) -> None:
+    """An error while a library is turned on reaches the program's import, or stops other libraries."""
+    seen = program(
+        """
+        import sys, types
+        broken = types.ModuleType("opentelemetry.instrumentation.httpx")
+        sys.modules["opentelemetry.instrumentation.httpx"] = broken
+        from otel_kit.instrument import *
+        instrument_all()
+        import httpx, requests
+        show(impossible=report().impossible, on=report().on)
+        """
+    )
+    assert "AttributeError" in seen["impossible"]["httpx"]
+    assert seen["on"] == ["requests"]
+
+
+def test_the_stable_conventions_hold_unless_the_user_chose(program: Program) -> None:
+    """Attributes have the names of old conventions, or the user's own choice is overridden."""
+    source = """
+        from otel_kit.instrument import *
+        instrument_all(); observe()
+        from sqlalchemy import create_engine, text
+        with create_engine("sqlite://").connect() as connection:
+            connection.execute(text("select 1"))
+        show(keys=sorted(spans()[0].attributes))
+        """
+    assert "db.query.text" in program(source)["keys"]
+    chosen = program(source, env={"OTEL_SEMCONV_STABILITY_OPT_IN": "database/dup"})["keys"]
+    assert {"db.query.text", "db.statement"} <= set(chosen)
+
+
+def test_one_request_through_three_libraries_is_one_trace(program: Program) -> None:
+    """The trace breaks between FastAPI, requests and Flask, or has spans that nobody asked for."""
+    seen = program(
+        """
+        from otel_kit.instrument import *
+        import requests
+        from fastapi import FastAPI
+        from flask import Flask
+        stock = Flask("stock")
+        @stock.get("/items/<n>")
+        def item(n):
+            return {"n": n}
+        shop = FastAPI()
+        @shop.get("/orders/{n}")
+        def order(n: int):
+            return requests.get(f"{inner}/items/{n}").json()
+        instrument_all(); observe()
+        inner, outer = serve_wsgi(stock), serve_asgi(shop)
+        with requests.Session() as session:
+            answer = session.get(f"{outer}/orders/7").json()
+        found = {s.context.span_id: s for s in settled(4)}
+        chain, span = [], next(s for s in found.values() if s.name == "GET /items/<n>")
+        while span:
+            chain.append([span.name, span.kind.name])
+            span = span.parent and found[span.parent.span_id]
+        durations = {p.attributes.get("http.route") for p in metric("http.server.request.duration")}
+        show(answer=answer, chain=chain, durations=sorted(map(str, durations)), extra=len(spans()))
+        """
+    )
+    assert seen["answer"] == {"n": "7"}
+    assert seen["chain"] == [
+        ["GET /items/<n>", "SERVER"],
+        ["GET", "CLIENT"],
+        ["GET /orders/{n}", "SERVER"],
+        ["GET", "CLIENT"],
+    ]
+    assert seen["durations"] == ["/items/<n>", "/orders/{n}"]
+    assert seen["extra"] == 0
+
+
+def test_fastapi_s_operation_spans_are_there_for_who_asks(program: Program) -> None:
+    """FastAPI's operation spans are on for an app that did not ask, or off for one that did."""
+    seen = program(
+        """
+        from fastapi import FastAPI
+        from otel_kit.instrument import *
+        class Shop(FastAPI): ...
+        made_before = [FastAPI(), Shop()]
+        instrument_all()
+        made_after = [FastAPI(), Shop(telemetry={"metrics": False})]
+        asked = FastAPI(telemetry={"operation_spans": True})
+        state = lambda apps: [app._telemetry["operation_spans"] for app in apps]
+        show(quiet=state(made_before + made_after), asked=state([asked]), metrics=made_after[1]._telemetry["metrics"])
+        """
+    )
+    assert seen["quiet"] == [False] * 4
+    assert seen["asked"] == [True]
+    assert seen["metrics"] is False
+
+
+def test_calls_of_the_exporters_make_no_spans(program: Program) -> None:
+    """A call that otel_kit makes while it exports becomes a span, which is exported, which becomes a span."""
+    seen = program(
+        """
+        from flask import Flask
+        from opentelemetry import context
+        from otel_kit.instrument import *
+        instrument_all(["requests", "httpx"]); observe()
+        import httpx, requests
+        address = serve_wsgi(Flask("collector"))
+        token = context.attach(context.set_value("suppress_instrumentation", True))
+        requests.get(address); httpx.get(address)
+        context.detach(token)
+        quiet = names()
+        requests.get(address)
+        show(quiet=quiet, loud=names())
+        """
+    )
+    assert (seen["quiet"], seen["loud"]) == ([], ["GET"])
+
+
+def test_files_are_there_by_name(program: Program) -> None:
+    """``otel_kit.instrument.<library>`` needs an import of its own."""
+    seen = program(
+        """
+        import otel_kit
+        files = [getattr(otel_kit.instrument, name) for name in otel_kit.instrument.LIBRARIES]
+        show(all=all(callable(file.instrument) and callable(file.undo) for file in files))
+        """
+    )
+    assert seen["all"]
