@@ -22,6 +22,8 @@ from otel_kit.instrument import (
     uninstrument_all,
 )
 from otel_kit.pipeline.enrich import LogEnricher, SpanEnricher
+from otel_kit.pipeline.exceptions import ReportedExceptions
+from otel_kit.pipeline.exceptions import report as report_exception
 from otel_kit.pipeline.limit import LogLimiter, clean_metrics, clean_span, clean_value
 from otel_kit.setup.config import Settings
 from otel_kit.setup.providers import (
@@ -39,6 +41,14 @@ from otel_kit.signals import logs
 
 def _same(item: Any) -> Any:
     return item
+
+
+def _not_reported(*_: object) -> None:
+    """What is done about an exception that leaves a span when log records of exceptions are not wanted."""
+
+
+# What happens to an item in the delivering thread, just before the encoder. The other signals are clean earlier.
+CLEANERS: dict[str, Callable[[Any], Any]] = {"traces": clean_span, "metrics": _same, "logs": _same}
 
 
 class Runtime:
@@ -76,8 +86,7 @@ class Runtime:
                 return
             self._resource = build_resource(settings)
             self.providers = providers = self.providers or Providers()
-            cleaners = {"traces": clean_span, "metrics": _same, "logs": _same}
-            queues = self._queues.use(places() if places else otlp_places(settings, cleaners), settings)
+            queues = self._queues.use(places() if places else otlp_places(settings, CLEANERS), settings)
             self._wire_traces(providers, settings, queues["traces"])
             self._wire_metrics(providers, settings, queues["metrics"])
             self._wire_logs(providers, settings, queues["logs"])
@@ -93,6 +102,7 @@ class Runtime:
             span_limits=span_limits_of(settings),
             processors=[SpanEnricher(), *queue] if queue else [],
             clean=clean_value,
+            on_exception=report_exception if settings.exception_logs else _not_reported,
         )
 
     def _wire_metrics(self, providers: Providers, settings: Settings, batchers: list[Batcher[Item]]) -> None:
@@ -113,7 +123,7 @@ class Runtime:
     def _wire_logs(self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]]) -> None:
         queue = LogQueue(batchers)
         sinks = (queue,) if batchers else ()
-        steps = (LogEnricher(), LogLimiter())
+        steps = (LogEnricher(), LogLimiter(), ReportedExceptions())
         providers.logger.reconfigure(
             Inside(self._resource, record_limits_of(settings), steps, sinks, queue.refuse)
         )
