@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Print the settings that a program started here would have, and the source of each; secrets are "
         "masked. The exit status is 1 if a variable or an entry of pyproject.toml is wrong.",
     )
+    as_argparse_has_it = parser.format_help
     parser.add_argument("--service", metavar="NAME", help="the service's name as the program gives it")
     parser.add_argument("--json", action="store_true", help="print JSON, with every setting")
     parser.set_defaults(run=run)
+    parser.format_help = lambda: f"{as_argparse_has_it()}\n{every_setting()}"  # type: ignore[method-assign]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,10 +42,23 @@ def run(options: argparse.Namespace) -> int:
     try:
         settings = read(options.service, {})
     except OtelKitError as error:
-        print(f"error: {error}")
-        return 1
+        print(f"otel-kit config: {error}", file=sys.stderr)
+        return 2
     print(as_json(settings) if options.json else as_text(settings))
     return 1 if settings.problems else 0
+
+
+def every_setting() -> str:
+    """The table for ``--help``: what each setting means, and its variable."""
+    from otel_kit.setup.table import GROUPS, ONE_SIGNAL
+
+    rows = [
+        f"  {row.name}\n      {row.doc}" + (f"\n      {row.variable}" if row.variable else "")
+        for title, group in GROUPS.items()
+        if title != ONE_SIGNAL
+        for row in group
+    ]
+    return "\n".join(["settings (each OTLP setting also per signal, such as traces_endpoint):", *rows]) + "\n"
 
 
 def as_json(settings: Settings) -> str:

@@ -82,6 +82,7 @@ def _batch(signal: str, prefix: str, delay: float) -> list[Setting]:
 
 EXPORTERS = several("otlp", "console", "none")
 OTLP = "OTEL_EXPORTER_OTLP_"
+ONE_SIGNAL = "OTLP for one signal"
 
 _SERVICE = [
     Setting("service_name", TEXT, f"unknown_service:{os.path.basename(sys.executable or 'python')}",
@@ -237,7 +238,7 @@ GROUPS: dict[str, list[Setting]] = {
     "General": _GENERAL,
     "Exporters": _EXPORT,
     "OTLP": _OTLP_GENERAL,
-    "OTLP for one signal": [row for general in _OTLP_GENERAL for row in _per_signal(general)],
+    ONE_SIGNAL: [row for general in _OTLP_GENERAL for row in _per_signal(general)],
     "Traces": _TRACES,
     "Metrics": _METRICS,
     "Logs": _LOGS,

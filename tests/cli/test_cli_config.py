@@ -42,6 +42,22 @@ def test_it_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> N
     assert "config" in capsys.readouterr().out
 
 
+def test_help_describes_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """A setting is missing from `otel-kit config --help`."""
+    from otel_kit.setup.table import GROUPS, ONE_SIGNAL
+
+    main(["config", "--help"])
+    words = set(capsys.readouterr().out.split())
+    expected = {row.name for title, group in GROUPS.items() if title != ONE_SIGNAL for row in group}
+    assert expected - words == set()
+
+
+def test_an_impossible_service_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """`otel-kit config --service ''` ends in a traceback or succeeds."""
+    assert main(["config", "--service", ""]) == 2
+    assert "service_name (from argument) is ''" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["config", "--nonsense"]])
 def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A misspelt command succeeds or ends in a traceback."""
