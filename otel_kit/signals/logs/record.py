@@ -1,0 +1,155 @@
+"""The one place that makes an OpenTelemetry LogRecord; the only file that knows the API's underscored logs module.
+
+It also knows whether records are wanted (``active``), keeps what is said while a record is being made from running in
+circles, and keeps every error of ours out of the program.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from time import time_ns
+from typing import Any
+
+from opentelemetry._logs import Logger, SeverityNumber, get_logger
+from opentelemetry.context import Context, create_key, get_current, get_value, set_value
+
+from otel_kit import _guard, semconv
+from otel_kit.signals.logs.levels import severity
+from otel_kit.signals.logs.values import plain_attributes, text
+
+SHOWN_KEY = create_key("otel_kit_log_shown")
+# Loggers are kept by name up to this many; a program that makes up names pays a little more from then on, not memory.
+MAX_SCOPES = 1000
+# An event said inside the __str__ of a value is kept, one said inside that is not; none from inside the SDK.
+_NESTED, _CLOSED = 1, 9
+
+
+class _State:
+    """Whether records are made at all, and whether our console shows them."""
+
+    active = False
+    console = False
+
+
+class _Depth(threading.local):
+    value = 0
+
+
+state = _State()
+_depth = _Depth()
+_scopes: dict[str, Logger] = {}
+_severities: dict[int, tuple[SeverityNumber, str]] = {}
+
+
+def switch(*, active: bool, console: bool) -> None:
+    """Have events made into records or not, and forget loggers of an earlier provider."""
+    global _scopes
+    _scopes = {}
+    state.active, state.console = active, console
+
+
+def already_shown(context: Context | None) -> bool:
+    """Whether the program has printed the event of a record with this context itself."""
+    return bool(context) and bool(get_value(SHOWN_KEY, context))
+
+
+def guarded(where: str, step: Callable[..., None], *arguments: Any) -> bool:
+    """Run a step of ours inside a call of the program: it never raises and never runs in circles.
+
+    Returns:
+        False if the step was left out, because it is running already in this thread.
+    """
+    depth = _depth.value
+    if depth > _NESTED:
+        return False
+    _depth.value = depth + 1
+    try:
+        step(*arguments)
+    except Exception as error:
+        _guard.contained(where, error)
+    finally:
+        _depth.value = depth
+    return True
+
+
+def emit(
+    name: str,
+    level: int,
+    body: str,
+    attributes: dict[str, Any],
+    *,
+    timestamp: int | None = None,
+    level_name: str | None = None,
+    event_name: str | None = None,
+    exception: BaseException | None = None,
+    shown: bool = False,
+) -> None:
+    """Make one record and hand it to the OTel logger of that name.
+
+    Args:
+        name: the logger's name, the record's instrumentation scope.
+        level: as in ``logging``, and 5 for TRACE.
+        body: the event's text.
+        attributes: its key-values, of any type; they are copied where a value is not plain.
+        timestamp: nanoseconds since the epoch; now, where none is given.
+        level_name: the severity text, where the program has a name of its own for the level.
+        event_name: the record's OTel event name.
+        exception: becomes ``exception.type``, ``.message`` and ``.stacktrace``.
+        shown: the program prints this event itself, so our console must not.
+    """
+    number, known_name = _severities.get(level) or _severity(level)
+    now = time_ns()
+    attributes = plain_attributes(attributes)
+    if exception is not None and not _speaks(exception):
+        attributes, exception = {**_mute(exception), **attributes}, None
+    context = get_current()
+    depth, _depth.value = _depth.value, _CLOSED
+    try:
+        (_scopes.get(name) or _scope(name)).emit(
+            timestamp=now if timestamp is None else timestamp,
+            observed_timestamp=now,
+            context=set_value(SHOWN_KEY, True, context) if shown else context,
+            severity_number=number,
+            severity_text=level_name or known_name,
+            body=body,
+            attributes=attributes,
+            event_name=event_name,
+            exception=exception,
+        )
+    finally:
+        _depth.value = depth
+
+
+def _severity(level: int) -> tuple[SeverityNumber, str]:
+    number, name = severity(level)
+    found = SeverityNumber(number), name
+    if len(_severities) < MAX_SCOPES:
+        _severities[level] = found
+    return found
+
+
+def _scope(name: str) -> Logger:
+    if len(_scopes) < MAX_SCOPES:
+        return _scopes.setdefault(name, get_logger(name))
+    # The SDK keeps each logger that it was asked for by name alone for ever; with attributes it keeps none.
+    return get_logger(name, attributes={})
+
+
+def _speaks(exception: BaseException) -> bool:
+    try:
+        return isinstance(str(exception), str)
+    except Exception:
+        return False
+
+
+def _mute(exception: BaseException) -> dict[str, Any]:
+    """What the SDK would have written about an exception, had its ``__str__`` not raised."""
+    kind = type(exception)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return {
+        semconv.EXCEPTION_TYPE: f"{module}{kind.__qualname__}",
+        semconv.EXCEPTION_MESSAGE: text(exception),
+        semconv.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
+    }

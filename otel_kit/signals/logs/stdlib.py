@@ -1,0 +1,171 @@
+"""The bridge from ``logging``: each stdlib record becomes one OTel record, whatever the program configures.
+
+``logging.Logger.callHandlers`` is where every record passes once, before any handler: a handler of ours on the root logger
+would miss loggers with ``propagate=False``, and would be removed by ``dictConfig`` and ``basicConfig(force=True)``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
+
+from otel_kit import semconv
+from otel_kit.signals.logs import levels, record, stdlib_levels
+from otel_kit.signals.logs.message import exception_of, misfit, said
+from otel_kit.signals.logs.program_handlers import survey
+from otel_kit.signals.logs.values import text
+
+CallHandlers = Callable[[logging.Logger, logging.LogRecord], None]
+
+# Ours and the SDK's own words never become telemetry: an error while exporting would feed itself.
+_NEVER = ("opentelemetry", "otel_kit")
+# What a transport says while it carries our export is about our export.
+_TRANSPORT = frozenset(
+    {
+        "urllib3",
+        "requests",
+        "grpc",
+        "http",
+        "httpx",
+        "httpcore",
+        "asyncio",
+        "charset_normalizer",
+        "concurrent",
+    }
+)
+_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# uvicorn's copy of the message with colours; structlog's wrap_for_formatter.
+_NOISE = frozenset({"color_message", "_logger", "_name"})
+_METHOD = "callHandlers"
+
+
+class _Hook:
+    """Whether our function is in place, whether it is wanted, and what it stands before."""
+
+    present = False
+    on = False
+    original: CallHandlers = logging.Logger.callHandlers
+
+
+class _Quiet(threading.local):
+    """The logger whose next record in this thread is known already, and must not be taken a second time."""
+
+    name: str | None = None
+
+
+quiet = _Quiet()
+
+
+def install() -> None:
+    """See every stdlib record from now on. Once is enough."""
+    if not _Hook.present:
+        _Hook.original, _Hook.present = logging.Logger.callHandlers, True
+        setattr(logging.Logger, _METHOD, _call_handlers)
+    _Hook.on = True
+    stdlib_levels.lower(levels.current())
+    levels.follow(stdlib_levels.follow)
+
+
+def remove() -> None:
+    """Undo :func:`install`. Where somebody has wrapped our function since, it stays and passes everything on."""
+    _Hook.on = False
+    levels.follow(None)
+    stdlib_levels.restore()
+    if logging.Logger.callHandlers is _call_handlers:
+        setattr(logging.Logger, _METHOD, _Hook.original)
+        _Hook.present = False
+
+
+@contextmanager
+def known_already(name: str | None) -> Iterator[None]:
+    """For the time of a block, one stdlib record of that logger is only passed to the program's handlers."""
+    before, quiet.name = quiet.name, name
+    try:
+        yield
+    finally:
+        quiet.name = before
+
+
+def _call_handlers(logger: logging.Logger, made: logging.LogRecord) -> None:
+    verdict = [True]
+    if _Hook.on and record.state.active and not _is_about_telemetry(made.name):
+        record.guarded("logs.stdlib", _take, logger, made, verdict)
+    if verdict[0]:
+        _Hook.original(logger, made)
+
+
+def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) -> None:
+    """Make a record of it, and say whether the program's handlers are to see it."""
+    handlers = survey(logger, made.levelno)
+    wanted = made.levelno >= stdlib_levels.program_level(logger)
+    # Without any handler the standard library prints warnings itself: our console does that then.
+    verdict[0] = wanted and (handlers.found or not record.state.console)
+    if quiet.name == made.name:
+        quiet.name = None
+    elif made.levelno >= levels.threshold(made.name):
+        _emit(made, wanted and handlers.prints)
+
+
+def _is_about_telemetry(name: str) -> bool:
+    family = name.partition(".")[0]
+    if family in _NEVER:
+        return True
+    return family in _TRANSPORT and bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
+
+
+def _emit(made: logging.LogRecord, shown: bool) -> None:
+    fields = vars(made)
+    body, attributes = _said(made)
+    if not fields.keys() <= _OWN_FIELDS:
+        attributes.update({k: v for k, v in fields.items() if k not in _OWN_FIELDS and k not in _NOISE})
+    event_name = attributes.pop("event_name", None)
+    _add_place(attributes, made)
+    exception = exception_of(made.exc_info, sys.exc_info()[1])
+    if exception is None and made.exc_text:
+        attributes[semconv.EXCEPTION_STACKTRACE] = made.exc_text
+    record.emit(
+        made.name,
+        made.levelno,
+        body,
+        attributes,
+        # A float of today's seconds has no nanoseconds to give.
+        timestamp=int(made.created * 1e6) * 1000,
+        level_name=_own_level_name(made),
+        event_name=None if event_name is None else text(event_name) or None,
+        exception=exception,
+        shown=shown,
+    )
+
+
+def _said(made: logging.LogRecord) -> tuple[str, dict[str, Any]]:
+    message, arguments = made.msg, made.args
+    if not isinstance(message, str) and not arguments:
+        return said(message)
+    try:
+        # The method, not the fields: a program may have a record class with a style of formatting of its own.
+        body = made.getMessage()
+    except Exception as error:
+        return misfit(said(message)[0], arguments, error)
+    return body, {semconv.LOG_TEMPLATE: message} if arguments else {}
+
+
+def _add_place(attributes: dict[str, Any], made: logging.LogRecord) -> None:
+    if made.pathname:
+        attributes[semconv.CODE_FILE_PATH] = made.pathname
+        attributes[semconv.CODE_LINE_NUMBER] = made.lineno
+    if made.funcName:
+        attributes[semconv.CODE_FUNCTION_NAME] = made.funcName
+    if made.stack_info:
+        attributes[semconv.CODE_STACKTRACE] = made.stack_info
+
+
+def _own_level_name(made: logging.LogRecord) -> str | None:
+    """The name that a program gave to a level of its own, such as SUCCESS; the standard ones have OTel's names."""
+    name = made.levelname
+    return None if name.lower() in levels.NAMES or name.startswith("Level ") else name
