@@ -19,7 +19,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic_ns, time_ns
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Any, TypeVar
 
 from opentelemetry import context as otel_context
@@ -649,16 +649,19 @@ class TracerProvider(sdk.TracerProvider):
         span_limits: sdk.SpanLimits | None = None,
         processors: Sequence[sdk.SpanProcessor] | None = None,
         clean: Clean | None = None,
-        on_exception: OnException | None = None,
+        on_exception: OnException | EllipsisType | None = ...,
     ) -> None:
         """Replace what is given, for new spans of all tracers; the processors for spans under way, too.
 
-        Processors that are replaced are not shut down. ``processors=[]`` switches off.
+        Processors that are replaced are not shut down. ``processors=[]`` switches off, ``on_exception=None``
+        takes the hook away.
         """
         self._resource = resource or self._resource
         self.sampler = sampler or self.sampler
         self._span_limits = span_limits or self._span_limits
-        self._clean, self._on_exception = clean or self._clean, on_exception or self._on_exception
+        self._clean = clean or self._clean
+        if not isinstance(on_exception, EllipsisType):
+            self._on_exception = on_exception
         self._refresh()
         if processors is not None:
             self.processors.replace(processors)
