@@ -67,7 +67,7 @@ def test_what_the_user_says_beats_what_was_detected() -> None:
 
 def test_the_version_is_that_of_the_installed_distribution() -> None:
     """A service that is an installed distribution has no version, or one that is not has."""
-    assert attributes(name="otel-kit")["service.version"] == __version__
+    assert attributes(name="pytest")["service.version"] == pytest.__version__
     assert "service.version" not in attributes(name="no-such-distribution")
     assert "service.version" not in attributes(name="../x y")
 
