@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -11,19 +9,6 @@ from typing import Any
 import pytest
 
 Program = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def program(run_program: Callable[..., subprocess.CompletedProcess[str]]) -> Program:
-    """Run source that ends with ``show(...)``; what it showed, with what it wrote to stderr as ``said``."""
-
-    def run(source: str, **settings: Any) -> dict[str, Any]:
-        head = "from tests.instrument.observed import *\n"
-        done = run_program(head + textwrap.dedent(source), options=("-W", "error"), **settings)
-        assert done.returncode == 0, done.stderr
-        return {**json.loads(done.stdout.splitlines()[-1]), "said": done.stderr}
-
-    return run
 
 
 def test_a_library_is_not_imported_by_turning_it_on(program: Program) -> None:

@@ -1,0 +1,173 @@
+"""SQLAlchemy: a span per statement, whenever and however the engine was made."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from otel_kit.instrument.sqlalchemy import summary
+
+Program = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("select 1", "SELECT"),
+        ("SELECT a, b FROM orders JOIN items ON true", "SELECT orders"),
+        ("INSERT INTO shop.orders (id) VALUES (?)", "INSERT shop.orders"),
+        ('UPDATE "Orders" SET a=?', "UPDATE Orders"),
+        ("delete\n from `orders` where a=1", "DELETE orders"),
+        ("/* by: a */ -- note\n SELECT * FROM t", "SELECT t"),
+        ("(SELECT a FROM t) UNION (SELECT b FROM u)", "SELECT t"),
+        ("CREATE TABLE IF NOT EXISTS orders (id int)", "CREATE orders"),
+        ("DROP TABLE IF EXISTS orders", "DROP orders"),
+        ("PRAGMA main.table_info('orders')", "PRAGMA"),
+        ("SELECT x FROM (SELECT 1)", "SELECT"),
+        ("/**/ " * 100_000, ""),
+        ("", ""),
+        ("(" * 100_000, ""),
+        ("-- only a remark", ""),
+    ],
+)
+def test_a_statement_is_summed_up_by_its_operation_and_table(statement: str, expected: str) -> None:
+    """A statement has the wrong summary, or one that costs time without end."""
+    assert summary(statement) == expected
+
+
+def test_engines_made_before_and_after_and_by_a_name_taken_before(program: Program) -> None:
+    """An engine is missed or watched twice because of when it was made, or by which name of create_engine."""
+    seen = program(
+        """
+        import sqlalchemy
+        from sqlalchemy import create_engine, text
+        from otel_kit.instrument import instrument_all, uninstrument_all
+        before = create_engine("sqlite://")
+        with before.connect() as connection:
+            connection.execute(text("select 0"))
+        observe(); instrument_all(); instrument_all()
+        after = create_engine("sqlite://")
+        other = sqlalchemy.create_engine("sqlite://")
+        option = after.execution_options(isolation_level="AUTOCOMMIT")
+        from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+        import logging; logging.disable()
+        SQLAlchemyInstrumentor().instrument()
+        also = create_engine("sqlite://")
+        counts = []
+        for engine in (before, after, other, option, also):
+            with engine.connect() as connection:
+                connection.execute(text("select 1"))
+            counts.append(len(spans()))
+        after.dispose()
+        with after.connect() as connection:
+            connection.execute(text("select 1"))
+        disposed = len(spans())
+        uninstrument_all()
+        for engine in (before, after):
+            with engine.connect() as connection:
+                connection.execute(text("select 1"))
+        show(counts=counts, disposed=disposed, undone=names())
+        """
+    )
+    assert seen == {"counts": [1] * 5, "disposed": 1, "undone": [], "said": ""}
+
+
+def test_the_spans_of_an_orm_session_tell_what_it_did(program: Program) -> None:
+    """A span lacks the table, the statement, the system or the error, or it has a parameter's value."""
+    seen = program(
+        """
+        from sqlalchemy import String, create_engine, select, text
+        from sqlalchemy.exc import OperationalError
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+        from otel_kit.instrument import instrument_all
+        observe(); instrument_all()
+        class Base(DeclarativeBase): ...
+        class Order(Base):
+            __tablename__ = "orders"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            card: Mapped[str] = mapped_column(String(40))
+        engine = create_engine("sqlite://")
+        Base.metadata.create_all(engine)
+        spans()
+        with Session(engine) as session:
+            session.add(Order(card="secret 3"))
+            session.commit()
+            session.scalars(select(Order).where(Order.card == "secret 3")).one()
+            try:
+                session.execute(text("select * from missing"))
+            except OperationalError:
+                session.rollback()
+        found = spans()
+        usage = {p.attributes["state"]: p.value for p in metric("db.client.connections.usage")}
+        show(spans=[[s.name, s.kind.name, s.status.status_code.name, dict(s.attributes)] for s in found], usage=usage)
+        """
+    )
+    inserted, selected, failed = seen["spans"]
+    assert inserted[:3] == ["INSERT orders", "CLIENT", "UNSET"]
+    assert selected[0] == "SELECT orders"
+    assert selected[3]["db.query.text"].startswith("SELECT orders.id")
+    assert selected[3] | {"db.query.text": ""} == {
+        "db.system.name": "sqlite",
+        "db.namespace": ":memory:",
+        "db.operation.name": "SELECT",
+        "db.collection.name": "orders",
+        "db.query.summary": "SELECT orders",
+        "db.query.text": "",
+    }
+    assert failed[0] == "SELECT missing"
+    assert failed[2] == "ERROR"
+    assert "secret" not in str(seen["spans"])
+    assert seen["usage"] == {"idle": 1, "used": 0}
+
+
+def test_engines_that_are_gone_leave_nothing(program: Program) -> None:
+    """An engine that nobody uses any more is kept alive."""
+    seen = program(
+        """
+        import gc, weakref
+        from sqlalchemy import create_engine, text
+        from otel_kit.instrument import instrument_all
+        observe(); instrument_all()
+        gone = []
+        for _ in range(20):
+            engine = create_engine("sqlite://")
+            with engine.connect() as connection:
+                connection.execute(text("select 1"))
+            gone.append(weakref.ref(engine))
+            engine.dispose()
+        del engine, connection
+        gc.collect()
+        show(left=sum(ref() is not None for ref in gone))
+        """
+    )
+    assert seen["left"] == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("aiosqlite") is None, reason="aiosqlite is not installed")
+def test_asyncio_engines_are_seen(program: Program) -> None:
+    """The statements of an asyncio engine have no spans, or two."""
+    seen = program(
+        """
+        import asyncio
+        from sqlalchemy import text
+        from sqlalchemy.ext.asyncio import create_async_engine
+        from otel_kit.instrument import instrument_all
+        from opentelemetry import trace
+        before = create_async_engine("sqlite+aiosqlite://")
+        observe(); instrument_all()
+        async def main():
+            for engine in (before, create_async_engine("sqlite+aiosqlite://")):
+                with trace.get_tracer("tests").start_as_current_span("request"):
+                    async with engine.connect() as connection:
+                        await connection.execute(text("select 1"))
+                await engine.dispose()
+        asyncio.run(main())
+        found = spans()
+        show(names=[s.name for s in found], children=sum(s.parent is not None for s in found))
+        """
+    )
+    assert seen["names"] == ["SELECT", "request"] * 2
+    assert seen["children"] == 2
