@@ -395,8 +395,10 @@ class Span(sdk.Span):
         return monotonic_ns() + self._clock
 
     def _clean(self, value: Any, longest: int) -> Any:
-        if value is None:
-            return None
+        if value is None or type(value) in _NUMBERS:
+            return value
+        if type(value) is str:
+            return value[:longest]
         try:
             return _shortened(self._live.clean(value), longest)
         except Exception as error:
