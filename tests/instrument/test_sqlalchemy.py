@@ -111,7 +111,6 @@ def test_the_spans_of_an_orm_session_tell_what_it_did(program: Program) -> None:
     assert selected[3]["db.query.text"].startswith("SELECT orders.id")
     assert selected[3] | {"db.query.text": ""} == {
         "db.system.name": "sqlite",
-        "db.namespace": ":memory:",
         "db.operation.name": "SELECT",
         "db.collection.name": "orders",
         "db.query.summary": "SELECT orders",
