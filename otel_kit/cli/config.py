@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def as_json(settings: Settings) -> str:
         },
         "targets": {signal: addresses(settings, signal) for signal in ("traces", "metrics", "logs")},
         "problems": [str(problem) for problem in settings.problems],
-        "notes": list(settings.notes),
+        "notes": notes_on(settings),
     }
     return json.dumps(answer, indent=2)
 
@@ -88,7 +89,7 @@ def as_text(settings: Settings) -> str:
             "Wrong, and raised: strict is true" if settings.strict else "Wrong, and not used",
             [f"  {escaped(str(problem))}" for problem in settings.problems],
         ),
-        section("Worth knowing", [f"  {note}" for note in settings.notes]),
+        section("Worth knowing", [f"  {note}" for note in notes_on(settings)]),
         section("Where the signals go", [*where(settings)]),
         section("Set", [*lines(given)]),
         section("Defaults", [*lines(default)]),
@@ -96,6 +97,15 @@ def as_text(settings: Settings) -> str:
     )
     file = f"\n{settings.file}" if settings.file else ""
     return f"Settings of {escaped(settings.service_name)}{file}\n\n" + "\n".join(filter(None, sections))
+
+
+def notes_on(settings: Settings) -> list[str]:
+    notes = [*settings.notes]
+    if os.environ.get("OTEL_LOG_LEVEL"):
+        notes.append(
+            "OTEL_LOG_LEVEL sets the SDK's own log level and has no effect here; see OTEL_KIT_LOG_LEVEL"
+        )
+    return notes
 
 
 def is_default(row: Row) -> bool:

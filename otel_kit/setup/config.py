@@ -32,7 +32,7 @@ class Settings:
         sources: where each value was found: ``argument``, a variable's name, the file, ``default``, or
             ``as <setting>`` where it follows a more general one.
         problems: what was wrong in variables and in the file.
-        notes: what is worth knowing, though nothing is wrong.
+        notes: what looks like a mistake, but need not be one.
         file: path of the pyproject.toml that was read, or empty.
     """
 
@@ -199,8 +199,8 @@ def resolve(
     settings = read(service_name, arguments, environ=environ, start_dir=start_dir)
     if settings.strict and settings.problems:
         raise settings.problems[0]
-    for problem in settings.problems:
-        _say_once(str(problem))
+    for sentence in (*map(str, settings.problems), *settings.notes):
+        _say_once(sentence)
     return settings
 
 

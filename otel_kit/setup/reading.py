@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
 from otel_kit.setup.sources import IN_WORDS, File
 from otel_kit.setup.table import BY_NAME, DEDICATED, TABLE, VARIABLES, Setting
-from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, Shown, shown, split_url
+from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, Shown, masked_url, shown, split_url
 
 ARGUMENT = "argument"
 DEFAULT = "default"
 ENVIRONMENT = "the environment"
 RESOURCE_VARIABLE = "OTEL_RESOURCE_ATTRIBUTES"
+USUAL_FOR_THE_OTHER = {"http/protobuf": 4317, "grpc": 4318}
 OUR_VARIABLES = [name for name in VARIABLES if name.startswith("OTEL_KIT_")]
 
 
@@ -41,7 +42,7 @@ class Reading:
         values: the effective value of each setting.
         sources: where each was found.
         problems: what is wrong in variables and the file.
-        notes: what is worth knowing.
+        notes: what looks like a mistake, but need not be one.
 
     Raises:
         UnknownSettingError: an argument's name is no setting.
@@ -60,7 +61,7 @@ class Reading:
             if setting.kind is not ATTRIBUTES:
                 self._find(setting)
         self._check_together()
-        self.notes = list(self._notes())
+        self.notes = list(dict.fromkeys(self._notes()))
 
     def _check_names(self) -> None:
         for name in self._arguments:
@@ -191,8 +192,13 @@ class Reading:
             self._wrong(setting, source, given, valid, self.values[name])
 
     def _notes(self) -> Iterator[str]:
-        if "OTEL_LOG_LEVEL" in self._variables:
-            yield "OTEL_LOG_LEVEL sets the SDK's own log level and has no effect here; see OTEL_KIT_LOG_LEVEL"
+        """The ports are only a habit, but who mixes them up sees nothing but unreadable answers."""
+        for signal in SIGNALS:
+            protocol = self.values[f"{signal}_protocol"]
+            other = USUAL_FOR_THE_OTHER[protocol]
+            for url in self.values[f"{signal}_endpoint"] or self.values["endpoint"]:
+                if split_url(url).port == other:
+                    yield f"{masked_url(url)} has the usual port of the other protocol; the protocol here is {protocol}"
 
 
 def _in_use(setting: Setting, value: Any) -> Any:

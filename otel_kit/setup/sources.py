@@ -41,13 +41,16 @@ def nearest_file(start: str | os.PathLike[str] | None = None) -> File:
         return File()  # the working directory was removed
     for folder in folders:
         path = os.path.join(folder, PYPROJECT)
-        try:
-            return _entries(path, read_small(path, LARGEST_FILE + 1))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            return _unusable(path, f"it cannot be read ({error.strerror})")
+        if os.path.isfile(path):
+            return _read(path)
     return File()
+
+
+def _read(path: str) -> File:
+    try:
+        return _entries(path, read_small(path, LARGEST_FILE + 1))
+    except OSError as error:
+        return _unusable(path, f"it cannot be read ({error.strerror})")
 
 
 def _entries(path: str, data: bytes) -> File:

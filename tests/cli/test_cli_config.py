@@ -52,6 +52,15 @@ def test_help_describes_every_setting(capsys: pytest.CaptureFixture[str]) -> Non
     assert expected - words == set()
 
 
+def test_the_log_level_of_the_sdk_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sets OTEL_LOG_LEVEL for the program's log level is not told that it is another variable."""
+    monkeypatch.setenv("OTEL_LOG_LEVEL", "debug")
+    assert main(["config", "--service", "shop"]) == 0
+    assert "see OTEL_KIT_LOG_LEVEL" in capsys.readouterr().out
+
+
 def test_an_impossible_service_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """`otel-kit config --service ''` ends in a traceback or succeeds."""
     assert main(["config", "--service", ""]) == 2

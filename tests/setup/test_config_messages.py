@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
-from otel_kit.setup import config
+from otel_kit.setup import config, sources
 from otel_kit.setup.config import read, resolve
 from otel_kit.setup.table import BY_NAME, TABLE
 from otel_kit.setup.values import ENDPOINTS, HEADERS
@@ -84,8 +84,34 @@ def test_a_configuration_file_of_the_specification_is_told(tmp_path: Path) -> No
 def test_the_log_level_of_the_sdk_is_not_ours(tmp_path: Path) -> None:
     """OTEL_LOG_LEVEL changes the program's log level, or counts as something wrong."""
     settings = read("shop", {}, environ={"OTEL_LOG_LEVEL": "debug"}, start_dir=folder(tmp_path))
-    assert (settings.log_level, settings.problems) == ("info", ())
-    assert "OTEL_KIT_LOG_LEVEL" in settings.notes[0]
+    assert (settings.log_level, settings.problems, settings.notes) == ("info", (), ())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "protocol"),
+    [
+        ({"endpoint": "http://c:4317"}, "http/protobuf"),
+        ({"endpoint": "http://c:4318", "protocol": "grpc"}, "grpc"),
+    ],
+)
+def test_the_port_of_the_other_protocol_is_told(
+    arguments: dict[str, Any], protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who mixes up 4317 and 4318 is not told, is told for each signal, or is refused when strict."""
+    resolve("shop", {**arguments, "strict": True}, environ={}, start_dir=folder(tmp_path))
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"has the usual port of the other protocol; the protocol here is {protocol}")
+
+
+def test_an_unreadable_file_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pyproject.toml that the program may not read is ignored silently, or stops the program."""
+
+    def refuse(path: str, limit: int) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(sources, "read_small", refuse)
+    [problem] = read("shop", {}, environ={}, start_dir=folder(tmp_path)).problems
+    assert str(problem).endswith("pyproject.toml is ignored: it cannot be read (Permission denied)")
 
 
 @pytest.mark.parametrize(
