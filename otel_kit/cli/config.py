@@ -129,7 +129,7 @@ def where(settings: Settings) -> Iterable[str]:
 
 
 def addresses(settings: Settings, signal: Any) -> list[str]:
-    from otel_kit.setup.values import masked_url
+    from otel_kit.setup.urls import masked_url
 
     return [f"{masked_url(target.url)} ({target.protocol})" for target in settings.targets(signal)]
 
@@ -145,8 +145,8 @@ def lines(rows: list[Row]) -> Iterable[str]:
 
 def in_words(name: str, value: Any) -> str:
     """A value as a person reads it."""
+    from otel_kit.setup.shown import in_seconds
     from otel_kit.setup.table import BY_NAME
-    from otel_kit.setup.values import in_seconds
 
     if value is None or value == () or value == {}:
         return "-"

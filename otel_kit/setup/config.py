@@ -16,9 +16,9 @@ from otel_kit import _guard
 from otel_kit.errors import OtelKitError
 from otel_kit.setup import sources
 from otel_kit.setup.reading import ARGUMENT, DEFAULT, Reading
+from otel_kit.setup.shown import masked
 from otel_kit.setup.table import BY_NAME, TABLE
 from otel_kit.setup.targets import OtlpTarget, Signal, targets_of
-from otel_kit.setup.values import masked
 
 __all__ = ["OtlpTarget", "Settings", "read", "resolve"]
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
+from otel_kit.setup import shown
 from otel_kit.setup.sources import IN_WORDS, File
 from otel_kit.setup.table import BY_NAME, DEDICATED, TABLE, VARIABLES, Setting
-from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, Shown, masked_url, shown, split_url
+from otel_kit.setup.urls import masked_url, split_url
+from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS
 
 ARGUMENT = "argument"
 DEFAULT = "default"
@@ -125,8 +127,8 @@ class Reading:
 
     def _wrong(self, setting: Setting, source: str, given: Any, valid: str, used: Any) -> None:
         """A wrong argument raises; anything else is a problem to be told, once."""
-        instead = None if source == ARGUMENT else _in_use(setting, used)
-        error = SettingError(setting.name, source, shown(setting.kind, given), valid, instead)
+        instead = None if source == ARGUMENT else shown.used(setting.kind, used)
+        error = SettingError(setting.name, source, shown.given(setting.kind, given), valid, instead)
         if source == ARGUMENT:
             raise error
         if str(error) not in map(str, self.problems):
@@ -199,10 +201,6 @@ class Reading:
             for url in self.values[f"{signal}_endpoint"] or self.values["endpoint"]:
                 if split_url(url).port == other:
                     yield f"{masked_url(url)} has the usual port of the other protocol; the protocol here is {protocol}"
-
-
-def _in_use(setting: Setting, value: Any) -> Any:
-    return Shown("none") if value in (None, (), {}) else shown(setting.kind, value)
 
 
 def try_out(candidate: Candidate) -> tuple[bool, Any]:

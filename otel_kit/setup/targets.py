@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import SplitResult, unquote
 
-from otel_kit.setup.values import Headers, masked_url, split_url
+from otel_kit.setup.urls import masked_url, split_url
+from otel_kit.setup.values import Headers
 
 if TYPE_CHECKING:
     from otel_kit.setup.config import Settings

@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from otel_kit.instrument import LIBRARIES
+from otel_kit.setup.urls import MASK, is_url
 from otel_kit.signals.logs.levels import parse_levels
 
-MASK = "****"
 NO_LIMIT = (
     86_400.0  # a timeout of 0 means "no limit"; the specification lets us read that as a very long time
 )
@@ -326,107 +326,12 @@ ATTRIBUTES = Kind(
 # addresses
 
 
-def split_url(url: str) -> SplitResult:
-    """The parts of an address, which has a scheme or is just host:port.
-
-    Raises:
-        ValueError: it is no such address.
-    """
-    require(url.isprintable() and " " not in url)
-    bare = "://" not in url
-    parts = urlsplit(f"//{url}" if bare else url)
-    require(parts.scheme in ("", "http", "https") and bool(parts.hostname) and parts.port != 0)
-    require(not parts.fragment and not (bare and (parts.port is None or parts.path or parts.query)))
-    # An @ elsewhere comes from a password with a slash or a comma in it that was not percent-encoded.
-    require("@" not in parts.path + parts.query and not (bare and "@" in url))
-    return parts
-
-
 def _endpoints(value: Any) -> tuple[str, ...]:
     urls = _items(value)
-    require(bool(urls))
-    for url in urls:
-        split_url(url)
+    require(bool(urls) and all(map(is_url, urls)))
     return urls
-
-
-def masked_url(url: str) -> str:
-    """The address without what may be secret in it: user, password, query."""
-    try:
-        parts = split_url(url)
-    except ValueError:
-        return MASK if "@" in url or "?" in url else _short(url)
-    user, at, host = parts.netloc.rpartition("@")
-    netloc = f"{MASK}{at}{host}" if user else host
-    scheme = f"{parts.scheme}://" if parts.scheme else ""
-    return f"{scheme}{netloc}{parts.path}" + (f"?{MASK}" if parts.query else "")
 
 
 ENDPOINTS = Kind(
     "a URL such as http://localhost:4318, or several (for grpc also host:port)", _endpoints, _endpoints
 )
-
-
-# what may be shown
-
-
-class Shown(str):
-    """Words that stand for a value in a message, as they are."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def masked(kind: Kind, value: Any) -> Any:
-    """A right value, without what may be secret in it."""
-    if kind is HEADERS:
-        return dict.fromkeys(value, MASK)
-    return tuple(masked_url(url) for url in value) if kind is ENDPOINTS else value
-
-
-def shown(kind: Kind, value: Any) -> Any:
-    """A value, right or wrong, as a message may show it: secrets masked, never long, never failing."""
-    if kind is HEADERS:
-        return dict.fromkeys(value, MASK) if isinstance(value, Headers) else Shown(MASK)
-    if kind is ENDPOINTS:
-        return _shown_endpoints(value)
-    if kind.unit == "s" and isinstance(value, float):
-        return Shown(in_seconds(value))
-    return _short(value)
-
-
-def in_seconds(value: float) -> str:
-    return "no limit" if value == NO_LIMIT else f"{value:g} s"
-
-
-def _shown_endpoints(value: Any) -> Any:
-    if isinstance(value, str):
-        return ",".join(masked_url(url) for url in value.split(",")) if _splits_well(value) else Shown(MASK)
-    if isinstance(value, tuple | list):
-        return tuple(_shown_endpoints(url) for url in value)
-    return _short(value) if value is None or isinstance(value, bool | int | float) else Shown(MASK)
-
-
-def _splits_well(value: str) -> bool:
-    """A comma or a slash in a password makes pieces whose secret part cannot be told."""
-    return not ("@" in value or "?" in value) or all(map(_is_url, value.split(",")))
-
-
-def _is_url(text: str) -> bool:
-    try:
-        split_url(text.strip())
-    except ValueError:
-        return False
-    return True
-
-
-def _short(value: Any) -> Any:
-    if value is None or type(value) in (bool, float) or (type(value) is str and len(value) < 200):
-        return value
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"<{type(value).__name__} that cannot be shown>"
-    return Shown(text if len(text) < 200 else text[:196] + " ...")

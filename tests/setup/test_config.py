@@ -299,10 +299,14 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("index", range(len(HOSTILE) + 2))
+CYCLE: list[Any] = []
+CYCLE.append(CYCLE)
+
+
+@pytest.mark.parametrize("index", range(len(HOSTILE) + 3))
 def test_a_hostile_argument_raises_nothing_else(index: int, tmp_path: Path) -> None:
     """A strange object as argument ends in an error that is not ours."""
-    value = [*HOSTILE, Hostile("x"), [Hostile("x")]][index]
+    value = [*HOSTILE, Hostile("x"), [Hostile("x")], CYCLE][index]
     for name in NAMES:
         assert len(message_of(tmp_path, {name: value})) < 600, name
 

@@ -1,0 +1,71 @@
+"""Values as people may see them: secrets masked, never long, never failing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_kit.setup.urls import MASK, is_url, masked_url
+from otel_kit.setup.values import ENDPOINTS, HEADERS, NO_LIMIT, Headers, Kind
+
+LONGEST = 200
+
+
+class Shown(str):
+    """Words that stand for a value in a message, as they are."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def masked(kind: Kind, value: Any) -> Any:
+    """A right value, without what may be secret in it."""
+    if kind is HEADERS:
+        return dict.fromkeys(value, MASK)
+    return tuple(masked_url(url) for url in value) if kind is ENDPOINTS else value
+
+
+def given(kind: Kind, value: Any) -> Any:
+    """A value, right or wrong, for the message that it cannot be used."""
+    if kind is HEADERS:
+        return dict.fromkeys(value, MASK) if isinstance(value, Headers) else Shown(MASK)
+    if kind is ENDPOINTS:
+        return _endpoints(value)
+    return _short(value)
+
+
+def used(kind: Kind, value: Any) -> Any:
+    """The value that is used instead, for the same message."""
+    if value in (None, (), {}):
+        return Shown("the default" if kind is ENDPOINTS else "none")
+    return Shown(in_seconds(value)) if kind.unit == "s" else given(kind, value)
+
+
+def in_seconds(value: float) -> str:
+    """A time, as a person reads it."""
+    return "no limit" if value == NO_LIMIT else f"{value:g} s"
+
+
+def _endpoints(value: Any) -> Any:
+    if isinstance(value, list | tuple) and all(type(url) is str for url in value):
+        value = ",".join(value)
+    return _short(_endpoint_text(value)) if type(value) is str else Shown(MASK)
+
+
+def _endpoint_text(text: str) -> str:
+    """A comma in a password makes pieces whose secret part cannot be told: then everything is masked."""
+    urls = text.split(",")
+    if ("@" in text or "?" in text) and not all(map(is_url, urls)):
+        return MASK
+    return ",".join(map(masked_url, urls))
+
+
+def _short(value: Any) -> Any:
+    if value is None or type(value) in (bool, float) or (type(value) is str and len(value) < LONGEST):
+        return value
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__} that cannot be shown>"
+    return Shown(text if len(text) < LONGEST else f"{text[:LONGEST]} ...")
