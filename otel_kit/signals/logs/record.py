@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import time_ns
 from typing import Any
 
-from opentelemetry._logs import Logger, SeverityNumber, get_logger
+from opentelemetry._logs import SeverityNumber, get_logger
 from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 
 from otel_kit import _guard, semconv
@@ -39,7 +39,7 @@ class _Depth(threading.local):
 
 state = _State()
 _depth = _Depth()
-_scopes: dict[str, Logger] = {}
+_scopes: dict[str, tuple[Callable[..., None], bool]] = {}
 _severities: dict[int, tuple[SeverityNumber, str]] = {}
 
 
@@ -92,7 +92,7 @@ def emit(
         name: the logger's name, the record's instrumentation scope.
         level: as in ``logging``, and 5 for TRACE.
         body: the event's text.
-        attributes: its key-values, of any type; they are copied where a value is not plain.
+        attributes: its key-values, of any type.
         timestamp: nanoseconds since the epoch; now, where none is given.
         level_name: the severity text, where the program has a name of its own for the level.
         event_name: the record's OTel event name.
@@ -101,13 +101,15 @@ def emit(
     """
     number, known_name = _severities.get(level) or _severity(level)
     now = time_ns()
-    attributes = plain_attributes(attributes)
+    emit_by, is_careful = _scopes.get(name) or _scope(name)
+    if not is_careful:
+        attributes = plain_attributes(attributes)
     if exception is not None and not _speaks(exception):
         attributes, exception = {**_mute(exception), **attributes}, None
     context = get_current()
     depth, _depth.value = _depth.value, _CLOSED
     try:
-        (_scopes.get(name) or _scope(name)).emit(
+        emit_by(
             timestamp=now if timestamp is None else timestamp,
             observed_timestamp=now,
             context=set_value(SHOWN_KEY, True, context) if shown else context,
@@ -130,11 +132,14 @@ def _severity(level: int) -> tuple[SeverityNumber, str]:
     return found
 
 
-def _scope(name: str) -> Logger:
-    if len(_scopes) < MAX_SCOPES:
-        return _scopes.setdefault(name, get_logger(name))
+def _scope(name: str) -> tuple[Callable[..., None], bool]:
+    """How to emit to the OTel logger of that name, and whether it takes any value; the SDK's own takes plain ones only."""
     # The SDK keeps each logger that it was asked for by name alone for ever; with attributes it keeps none.
-    return get_logger(name, attributes={})
+    logger = get_logger(name) if len(_scopes) < MAX_SCOPES else get_logger(name, attributes={})
+    found = logger.emit, not type(logger).__module__.startswith("opentelemetry.")
+    if len(_scopes) < MAX_SCOPES:
+        _scopes[name] = found
+    return found
 
 
 def _speaks(exception: BaseException) -> bool:

@@ -1,0 +1,41 @@
+"""The columns that a line starts with, in every pretty line the same: time, label, name, text."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from otel_kit.export.console.colors import Colors
+from otel_kit.export.console.escape import escaped
+from otel_kit.export.console.times import clock
+
+NAME_WIDTH = 20
+TEXT_WIDTH = 28
+
+
+def line(
+    nanoseconds: int, label: str, label_color: str, name: str, text: str, rest: str, colors: Colors
+) -> str:
+    """One line. Only what stands left of something else is padded, so that no line ends in spaces."""
+    padded = f"{text:<{TEXT_WIDTH}}" if rest else text
+    start = (
+        f"{colors.dim}{clock(nanoseconds)}{colors.reset} {label_color}{label:<5}{colors.reset} "
+        f"{colors.name}{short_name(name):<{NAME_WIDTH}}{colors.reset}  {colors.bold}{padded}{colors.reset}"
+    )
+    return f"{start}  {rest}" if rest else start
+
+
+@lru_cache(maxsize=256)
+def short_name(name: str) -> str:
+    """A dotted name that fits its column: outer packages by their first letter, ``s.engine.Engine``."""
+    parts = escaped(name[:200]).split(".")
+    for i in range(len(parts) - 1):
+        if len(".".join(parts)) <= NAME_WIDTH:
+            break
+        parts[i] = parts[i][:1]
+    short = ".".join(parts)
+    return short if len(short) <= NAME_WIDTH else f"…{short[1 - NAME_WIDTH :]}"
+
+
+def short_id(trace_id: int, colors: Colors) -> str:
+    """The first eight digits of a trace id, enough to tell traces apart and to search by."""
+    return f"{colors.dim}trace={trace_id:032x}"[: len(colors.dim) + 14] + colors.reset

@@ -1,0 +1,139 @@
+"""Log records on the console, each at once and in its caller's thread, behind the pipeline's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+
+from otel_kit import _guard, semconv
+from otel_kit.export.console.colors import Colors
+from otel_kit.export.console.columns import line, short_id
+from otel_kit.export.console.escape import escaped, escaped_json
+from otel_kit.export.console.output import Output, Style
+from otel_kit.export.console.times import iso
+from otel_kit.export.console.values import LONGEST, as_json, pairs, shortened
+
+_EXCEPTION = {
+    "type": semconv.EXCEPTION_TYPE,
+    "message": semconv.EXCEPTION_MESSAGE,
+    "stacktrace": semconv.EXCEPTION_STACKTRACE,
+}
+# Where it was said, and what the text says already, would hide the rest from a reader.
+_NOT_FOR_PEOPLE = frozenset(
+    {
+        *_EXCEPTION.values(),
+        semconv.CODE_FUNCTION_NAME,
+        semconv.CODE_FILE_PATH,
+        semconv.CODE_LINE_NUMBER,
+        semconv.CODE_STACKTRACE,
+        semconv.LOG_TEMPLATE,
+        semconv.LOG_ARGUMENTS,
+    }
+)
+INDENT = "    "
+
+
+class ConsoleLogProcessor(LogRecordProcessor):
+    """Shows each record as a line.
+
+    Args:
+        style: ``pretty``, ``json``, or ``auto``: pretty on a terminal, else json.
+        stream: where to; by default ``sys.stderr`` as it is at each write.
+        skip: told a record's context; true if the program has shown the event itself.
+    """
+
+    def __init__(
+        self,
+        style: Style = "auto",
+        stream: IO[str] | None = None,
+        skip: Callable[[Context | None], bool] = lambda context: False,
+    ) -> None:
+        self._output = Output(style, stream)
+        self._skip = skip
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Write the record; nothing is raised."""
+        try:
+            if not self._skip(log_record.log_record.context):
+                self._output.write(lambda colors: pretty(log_record, colors), lambda: json(log_record))
+        except Exception as error:
+            _guard.contained("console.logs", error)
+
+    def shutdown(self) -> None:
+        """There is nothing to shut down."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Every line is written at once."""
+        return True
+
+
+def pretty(item: ReadWriteLogRecord, colors: Colors) -> str:
+    """A record for people: one aligned line, and a traceback indented below it."""
+    record = item.log_record
+    attributes: Mapping[str, Any] = record.attributes or {}
+    shown = [(k, v) for k, v in attributes.items() if k not in _NOT_FOR_PEOPLE]
+    rest = [pairs(shown, colors)] if shown else []
+    if record.trace_id:
+        rest.append(short_id(record.trace_id, colors))
+    number = record.severity_number.value if record.severity_number else 0
+    first = line(
+        record.timestamp or record.observed_timestamp or 0,
+        escaped(record.severity_text or "-"),
+        colors.level(number),
+        item.instrumentation_scope.name if item.instrumentation_scope else "",
+        _text(record.body) or escaped(record.event_name or ""),
+        " ".join(rest),
+        colors,
+    )
+    return first + _below(attributes, colors)
+
+
+def _text(body: Any) -> str:
+    if body is None:
+        return ""
+    return shortened(body if isinstance(body, str) else as_json(body), 10 * LONGEST)
+
+
+def _below(attributes: Mapping[str, Any], colors: Colors) -> str:
+    parts = []
+    if stack := attributes.get(semconv.CODE_STACKTRACE):
+        parts.append(indented(str(stack), colors.dim, colors.dim, colors))
+    if trace := attributes.get(semconv.EXCEPTION_STACKTRACE):
+        parts.append(indented(str(trace), colors.dim, colors.error, colors))
+    elif kind := attributes.get(semconv.EXCEPTION_TYPE):
+        text = f"{kind}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}"
+        parts.append(indented(text, colors.error, colors.error, colors))
+    return "".join(parts)
+
+
+def indented(text: str, color: str, last_color: str, colors: Colors) -> str:
+    """Lines below a line, each escaped for itself; the last one tells what happened."""
+    # Only a line feed ends a line here: splitlines() would also split at characters that are to be escaped.
+    lines = text.rstrip("\n").split("\n")
+    last = len(lines) - 1
+    return "".join(
+        f"\n{INDENT}{last_color if i == last else color}{shortened(each, LONGEST)}{colors.reset}"
+        for i, each in enumerate(lines)
+    )
+
+
+def json(item: ReadWriteLogRecord) -> str:
+    """A record for programs: one line of JSON; what it does not have is left out."""
+    record = item.log_record
+    attributes: Mapping[str, Any] = record.attributes or {}
+    exception = {key: attributes[name] for key, name in _EXCEPTION.items() if name in attributes}
+    fields: dict[str, Any] = {
+        "timestamp": iso(record.timestamp or record.observed_timestamp or 0),
+        "severity": record.severity_text,
+        "logger": item.instrumentation_scope.name if item.instrumentation_scope else None,
+        "body": record.body,
+        "event_name": record.event_name,
+        "trace_id": f"{record.trace_id:032x}" if record.trace_id else None,
+        "span_id": f"{record.span_id:016x}" if record.span_id else None,
+        "attributes": {k: v for k, v in attributes.items() if k not in _EXCEPTION.values()} or None,
+        "exception": exception or None,
+    }
+    return escaped_json(as_json({key: value for key, value in fields.items() if value is not None}))

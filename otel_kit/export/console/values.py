@@ -1,0 +1,79 @@
+"""Key-values for people: ``amount=12.5 note="two words" items=[{"sku": "a"}]``, each bounded and on its line."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from otel_kit.export.console.colors import Colors
+from otel_kit.export.console.escape import escaped
+
+# What a person still reads; the record itself keeps everything.
+LONGEST = 1000
+_BARE = re.compile(r"[^\s\"'=,{}\[\]]+")
+
+
+def pairs(attributes: Iterable[tuple[str, Any]], colors: Colors) -> str:
+    """All key-values, a space between them."""
+    return " ".join(
+        f"{colors.key}{key_text(key)}{colors.reset}={value_text(value)}" for key, value in attributes
+    )
+
+
+def key_text(key: object) -> str:
+    """A key, without the prefix of names of our own."""
+    return shortened(str(key).removeprefix("otel_kit."), 100)
+
+
+def value_text(value: Any) -> str:
+    """One value: a string bare if it is one word, else quoted; a container as JSON."""
+    if isinstance(value, str):
+        text = shortened(value, LONGEST)
+        return text if _BARE.fullmatch(value[:LONGEST]) else '"' + text.replace('"', '\\"') + '"'
+    if isinstance(value, bool | int | float) or value is None:
+        return str(value)
+    if isinstance(value, bytes):
+        return shortened(repr(value), LONGEST)
+    return shortened(as_json(value), LONGEST)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, escaped, and cut with a word about the rest."""
+    if len(text) <= longest:
+        return escaped(text)
+    return f"{escaped(text[:longest])}… (+{len(text) - longest:,} characters)"
+
+
+def as_json(value: Any) -> str:
+    """Any value as JSON on one line: bytes as base64, NaN and infinity as text, the unknown by its ``str()``."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_known)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(_tame(value, 16), ensure_ascii=False)
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return list(value)
+    return str(value)
+
+
+def _tame(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else str(value)
+    if depth == 0:
+        return "[too deep]"
+    if isinstance(value, Mapping):
+        return {str(k): _tame(v, depth - 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_tame(v, depth - 1) for v in value]
+    return _known(value)
