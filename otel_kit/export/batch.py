@@ -344,8 +344,7 @@ class Batcher(Generic[T]):
         self.outage.failed(outcome.trouble, self.ledger)
 
 
-def flush_all(batchers: Iterable[Batcher[Any]], timeout: float) -> bool:
-    """Flush several batchers at the same time, within one timeout in seconds; True if all delivered everything."""
-    deadline = time.monotonic() + timeout
+def flush_all(batchers: Iterable[Batcher[Any]], deadline: float) -> bool:
+    """Flush several batchers at the same time, until ``deadline``; True if all delivered everything."""
     tickets = [(batcher, batcher.prod(deadline)) for batcher in batchers]
     return all([batcher.wait(ticket, deadline) for batcher, ticket in tickets])  # noqa: C419 (each is waited for)

@@ -6,6 +6,7 @@ loggers handed out before too.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -201,7 +202,7 @@ class LogQueue(LogRecordProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Deliver what waits."""
-        return flush_all(self._batchers, timeout_millis / 1000)
+        return flush_all(self._batchers, time.monotonic() + timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Nothing: the handle of ``init_telemetry`` shuts down."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -28,7 +29,7 @@ class SpanQueue(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Deliver what waits."""
-        return flush_all(self._batchers, timeout_millis / 1000)
+        return flush_all(self._batchers, time.monotonic() + timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Nothing: the handle of ``init_telemetry`` shuts down."""

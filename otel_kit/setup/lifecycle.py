@@ -7,6 +7,7 @@ SIGKILL and ``os._exit``.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
@@ -102,18 +103,16 @@ def _terminated(runtime: Runtime, number: int, frame: FrameType | None) -> None:
     ourselves: it goes on, and the other thread ends the process when it has delivered.
     """
     signal.signal(number, signal.SIG_DFL)
-    worker = threading.Thread(
-        target=_deliver_and_die, args=(runtime, number), name="otel_kit exit", daemon=True
-    )
-    try:
-        worker.start()
-    except RuntimeError:
-        _deliver_and_die(runtime, number)
+    delivered = _thread.allocate_lock()
+    delivered.acquire()
+    # Not threading.Thread: the main thread may have been interrupted inside of threading, and hold its lock.
+    _thread.start_new_thread(_deliver_and_die, (runtime, number, delivered))
     if runtime.is_free(LOCK_PATIENCE):
-        worker.join(_timeout(runtime) + 1.0)
+        delivered.acquire(timeout=_timeout(runtime) + 1.0)
         os.kill(os.getpid(), number)
 
 
-def _deliver_and_die(runtime: Runtime, number: int) -> None:
+def _deliver_and_die(runtime: Runtime, number: int, delivered: _thread.LockType) -> None:
     _leave(runtime)
+    delivered.release()
     os.kill(os.getpid(), number)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from otel_kit import _guard
-from otel_kit.export.batch import Batcher
+from otel_kit.export.batch import Batcher, flush_all
 from otel_kit.export.ledger import Ledger, add_up
 from otel_kit.export.metrics import MOST_POINTS, pack, points_of
 from otel_kit.export.otlp import OtlpSender, address_of
 from otel_kit.export.outage import Outage
 from otel_kit.export.outcome import Sender
+from otel_kit.export.sdk import ExporterSender
 from otel_kit.setup.config import Settings
 
 SIGNALS = ("traces", "metrics", "logs")
 # A collection is handed over at once; this is for the rest of it to come.
 METRICS_DELAY = 0.2
+CONSOLE_TIMEOUT = 10.0
 
 
 class Place(NamedTuple):
@@ -90,14 +93,17 @@ class Queues:
         """All queues that may hold something."""
         return [*self._open.values(), *self._retired]
 
-    def flush(self, signals: Iterable[str], deadline: float) -> bool:
-        """Flush the queues of these signals at the same time."""
-        chosen = [batcher for batcher in self.every() if batcher.name in signals]
-        tickets = [(batcher, batcher.prod(deadline)) for batcher in chosen]
-        return all([batcher.wait(ticket, deadline) for batcher, ticket in tickets])  # noqa: C419 (each is waited for)
+    def flush(self, deadline: float) -> bool:
+        """Flush all queues at the same time."""
+        return flush_all(self.every(), deadline)
+
+    def refuse_more(self) -> None:
+        """From now on count what is emitted as too late."""
+        for batcher in self.every():
+            batcher.refuse_more()
 
     def close(self) -> None:
-        """Drop what still waits; what is emitted from now on is counted as too late."""
+        """Drop what still waits."""
         for batcher in self.every():
             batcher.abandon()
         self._open.clear()
@@ -163,6 +169,30 @@ def _otlp_place(target: Any, clean: Callable[[Any], Any]) -> Place:
         lambda: OtlpSender(target, clean, points_of if is_metrics else _one, pack if is_metrics else _all),
         target.timeout,
     )
+
+
+def console_places(settings: Settings, cleaners: dict[str, Callable[[Any], Any]]) -> list[Place]:
+    """One place for spans, and one for metrics, where the console is asked for; log records are shown at once."""
+    style = "auto" if settings.console == "off" else settings.console
+    found = []
+    for signal, module, name in (
+        ("traces", "otel_kit.export.console.spans", "ConsoleSpanExporter"),
+        ("metrics", "otel_kit.export.console.metrics", "ConsoleMetricExporter"),
+    ):
+        if "console" in getattr(settings, f"{signal}_exporter"):
+            sender = _console_sender(module, name, style, cleaners[signal], signal == "metrics")
+            found.append(Place(signal, "console", (signal, "console", style), sender, CONSOLE_TIMEOUT))
+    return found
+
+
+def _console_sender(
+    module: str, name: str, style: str, clean: Callable[[Any], Any], is_metrics: bool
+) -> Callable[[], Sender]:
+    def make() -> Any:
+        return getattr(import_module(module), name)(style)
+
+    weigh = points_of if is_metrics else _one
+    return lambda: ExporterSender(make, clean, pack if is_metrics else _all, weigh)
 
 
 def _one(_: object) -> int:

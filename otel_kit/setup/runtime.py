@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 from otel_kit import _guard
 from otel_kit.context import carry_threads
 from otel_kit.export.batch import Batcher
+from otel_kit.export.console.logs import ConsoleLogProcessor
 from otel_kit.export.logs import Inside, LogQueue
 from otel_kit.export.metrics import Collector, Item
 from otel_kit.export.spanqueue import SpanQueue
@@ -34,7 +35,7 @@ from otel_kit.setup.providers import (
     set_propagator,
     span_limits_of,
 )
-from otel_kit.setup.queues import SIGNALS, Place, Queues, otlp_places, seconds_from_now
+from otel_kit.setup.queues import SIGNALS, Place, Queues, console_places, otlp_places, seconds_from_now
 from otel_kit.setup.resource import build_resource, process_attributes
 from otel_kit.signals import logs
 
@@ -49,6 +50,18 @@ def _not_reported(*_: object) -> None:
 
 # What happens to an item in the delivering thread, just before the encoder. The other signals are clean earlier.
 CLEANERS: dict[str, Callable[[Any], Any]] = {"traces": clean_span, "metrics": _same, "logs": _same}
+
+
+def places_of(settings: Settings) -> list[Place]:
+    """Where the settings want items to go."""
+    return [*otlp_places(settings, CLEANERS), *console_places(settings, CLEANERS)]
+
+
+def console_of(settings: Settings) -> ConsoleLogProcessor | None:
+    """What shows log records on the console, if they are to be shown."""
+    if settings.console != "off":
+        return ConsoleLogProcessor(settings.console, skip=logs.already_shown)  # type: ignore[arg-type]
+    return ConsoleLogProcessor(skip=logs.already_shown) if "console" in settings.logs_exporter else None
 
 
 class Runtime:
@@ -86,7 +99,7 @@ class Runtime:
                 return
             self._resource = build_resource(settings)
             self.providers = providers = self.providers or Providers()
-            queues = self._queues.use(places() if places else otlp_places(settings, CLEANERS), settings)
+            queues = self._queues.use(places() if places else places_of(settings), settings)
             self._wire_traces(providers, settings, queues["traces"])
             self._wire_metrics(providers, settings, queues["metrics"])
             self._wire_logs(providers, settings, queues["logs"])
@@ -121,16 +134,15 @@ class Runtime:
             )
 
     def _wire_logs(self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]]) -> None:
-        queue = LogQueue(batchers)
-        sinks = (queue,) if batchers else ()
+        queue, console = LogQueue(batchers), console_of(settings)
+        sinks = [*([console] if console else []), *([queue] if batchers else [])]
         steps = (LogEnricher(), LogLimiter(), ReportedExceptions())
-        providers.logger.reconfigure(
-            Inside(self._resource, record_limits_of(settings), steps, sinks, queue.refuse)
-        )
+        limits = record_limits_of(settings)
+        providers.logger.reconfigure(Inside(self._resource, limits, steps, tuple(sinks), queue.refuse))
 
     def _turn_on(self, settings: Settings) -> None:
         """What reaches into the program, last: everything behind it is ready."""
-        logs.activate(console=False, levels=settings.log_level)
+        logs.activate(console=console_of(settings) is not None, levels=settings.log_level)
         logs.install_bridges(
             warnings=settings.capture_warnings, uncaught_exceptions=settings.capture_uncaught
         )
@@ -158,12 +170,16 @@ class Runtime:
         if not self.on:
             return True
         deadline = seconds_from_now(timeout)
+        collected = self._collect(deadline)
+        return self._queues.flush(deadline) and collected
+
+    def _collect(self, deadline: float) -> bool:
+        """Have the metrics collected; meanwhile the other signals are on their way already."""
         collector = self._collector
         asked = collector.ask() if collector else 0
         for batcher in self._queues.every():
             batcher.prod(deadline)
-        collected = collector.wait(asked, deadline) if collector else True
-        return self._queues.flush(SIGNALS, deadline) and collected
+        return collector.wait(asked, deadline) if collector else True
 
     def shutdown(self, timeout: float, *, leaving: bool = False) -> bool:
         """Deliver everything and stop; what is emitted later is counted as too late.
@@ -178,8 +194,11 @@ class Runtime:
         with self._lock:
             if not self.on:
                 return True
-            done = self.flush(timeout)
-            self.on = False
+            deadline = seconds_from_now(timeout)
+            collected = self._collect(deadline)
+            logs.deactivate()
+            self._queues.refuse_more()
+            done = self._queues.flush(deadline) and collected
             self._switch_off(leaving=leaving)
             return done
 
