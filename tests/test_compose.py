@@ -260,7 +260,8 @@ def test_runs_without_privileges_within_limits_and_comes_back(name: str) -> None
     assert service["restart"] == "unless-stopped"
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    limit = {"m": 1, "g": 1024}[service["mem_limit"][-1]] * int(service["mem_limit"][:-1])
+    amount, unit = int(service["mem_limit"][:-1]), service["mem_limit"][-1]
+    limit = amount * {"m": 1, "g": 1024}[unit]
     environment = service.get("environment", {})
     assert int(environment.get("GOMEMLIMIT", "0MiB").removesuffix("MiB")) < limit
     assert environment.get("OTEL_KIT_COLLECTOR_MEMORY_MIB", 0) < limit

@@ -13,7 +13,7 @@ from types import FrameType
 from .build import build, lock
 from .processes import Stack
 from .programs import StackError
-from .services import Ports, address, chosen_ports
+from .services import Ports, address, chosen_ports, refuse_taken
 
 
 def main() -> int:
@@ -61,7 +61,8 @@ def _build(_: argparse.Namespace) -> None:
 
 def _up(arguments: argparse.Namespace) -> None:
     ports = chosen_ports()
-    stack = Stack(build(), arguments.data.expanduser().resolve(), ports)
+    refuse_taken(ports)
+    stack = Stack(build(), arguments.data.resolve(), ports)
     try:
         with stack:
             print(_links(ports, stack.data), flush=True)
@@ -83,10 +84,11 @@ def _links(ports: Ports, data: Path) -> str:
             "The stack is up. Ctrl-C stops it.",
             f"  send to     OTEL_EXPORTER_OTLP_ENDPOINT={_local(ports, 'OTLP_HTTP')}"
             f" (gRPC: {_local(ports, 'OTLP_GRPC')})",
-            f"  traces      {_local(ports, 'JAEGER_UI')}",
-            f"  metrics     {_local(ports, 'PROMETHEUS')}",
+            f"  traces      {_local(ports, 'JAEGER_UI')}/api/services",
+            f"  metrics     {_local(ports, 'PROMETHEUS')}/api/v1/label/__name__/values",
             f"  logs        {_local(ports, 'VICTORIALOGS')}/select/vmui/",
             f"  data        {data}",
+            "Jaeger's and Prometheus's own pages are in their Docker images only; docs/stack.md shows their HTTP APIs.",
         ]
     )
 
@@ -96,7 +98,8 @@ def _local(ports: Ports, name: str) -> str:
 
 
 def _data_folder() -> Path:
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share", "otel-kit", "stack").expanduser()
+    default = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share", "otel-kit", "stack")
+    return Path(os.environ.get("OTEL_KIT_STACK_DATA") or default).expanduser()
 
 
 def _stop_once(_signal: int, _frame: FrameType | None) -> None:

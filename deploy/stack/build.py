@@ -44,7 +44,7 @@ def build() -> dict[str, Path]:
     if todo and shutil.which("go") is None:
         raise StackError(GO_MISSING)
     if len(todo) > 1:
-        print("The first build takes about 12 minutes on two cores, and about 11 GB of disk for Go's caches.")
+        print("The first build takes about 12 minutes on two cores, and about 6 GB of disk for Go's caches.")
     for program in todo:
         _build_one(program)
     return {program.name: cached(program) for program in PROGRAMS}

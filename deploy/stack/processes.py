@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from .programs import StackError
-from .services import Ports, Service, services, taken, variables
+from .services import Ports, Service, refuse_taken, services, variables
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 20.0
@@ -39,7 +39,7 @@ class Stack:
 
     def start(self) -> None:
         """Start all four, each when the one before it is healthy."""
-        self._refuse_taken_ports()
+        refuse_taken(self.ports)
         try:
             for name in self.services:
                 self.start_one(name)
@@ -102,13 +102,6 @@ class Stack:
     def log(self, name: str) -> Path:
         """What the program itself has to say."""
         return self.data / "logs" / f"{name}.log"
-
-    def _refuse_taken_ports(self) -> None:
-        for name in taken(self.ports):
-            raise StackError(
-                f"Port {self.ports[name]} is taken by another program (`otel-kit up`, `docker compose`, "
-                f"another `make stack`?): stop that one, or choose another port by the variable {name}."
-            )
 
     def _wait_until_healthy(self, service: Service) -> None:
         deadline = time.monotonic() + SECONDS_TO_START

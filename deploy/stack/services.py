@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .programs import CHECKOUT, COLLECTOR, DEPLOY, JAEGER, PROMETHEUS, VICTORIALOGS, Program
+from .programs import CHECKOUT, COLLECTOR, DEPLOY, JAEGER, PROMETHEUS, VICTORIALOGS, Program, StackError
 
 HOST = "127.0.0.1"
 RETENTION = "168h"
@@ -50,7 +50,15 @@ class Service:
 
 def chosen_ports() -> Ports:
     """The standard ports, except where the environment names another one."""
-    return {name: int(os.environ.get(name, port)) for name, port in STANDARD_PORTS.items()}
+    return {name: _port(name, os.environ.get(name) or str(port)) for name, port in STANDARD_PORTS.items()}
+
+
+def _port(name: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise StackError(
+            f"{name}={text} is not a port: give a number from 1 to 65535, or leave the variable out."
+        )
+    return int(text)
 
 
 def free_ports() -> Ports:
@@ -62,9 +70,14 @@ def free_ports() -> Ports:
         return {name: one.getsockname()[1] for name, one in sockets.items()}
 
 
-def taken(ports: Ports) -> list[str]:
-    """The variables of those ports that another program listens on."""
-    return [name for name, port in ports.items() if not _can_listen(port)]
+def refuse_taken(ports: Ports) -> None:
+    """Say which port another program listens on, before anything is built or started."""
+    for name, port in ports.items():
+        if not _can_listen(port):
+            raise StackError(
+                f"Port {port} is taken by another program (`otel-kit up`, `docker compose`, another "
+                f"`make stack`?): stop that one, or choose another port by the variable {name}."
+            )
 
 
 def _can_listen(port: int) -> bool:

@@ -49,6 +49,7 @@ class Span:
     span_id: str
     parent_id: str | None
     service: str
+    instance: str | None
     name: str
     attributes: dict[str, Json]
 
@@ -125,17 +126,26 @@ class Jaeger:
     @staticmethod
     def _spans(answer: Json) -> list[Span]:
         return [
-            Span(
-                trace_id=span["traceID"],
-                span_id=span["spanID"],
-                parent_id=span["references"][0]["spanID"] if span["references"] else None,
-                service=trace["processes"][span["processID"]]["serviceName"],
-                name=span["operationName"],
-                attributes={tag["key"]: tag["value"] for tag in span["tags"]},
-            )
+            _span(span, trace["processes"][span["processID"]])
             for trace in answer["data"]
             for span in trace["spans"]
         ]
+
+
+def _span(span: Json, process: Json) -> Span:
+    return Span(
+        trace_id=span["traceID"],
+        span_id=span["spanID"],
+        parent_id=span["references"][0]["spanID"] if span["references"] else None,
+        service=process["serviceName"],
+        instance=_values(process["tags"]).get("service.instance.id"),
+        name=span["operationName"],
+        attributes=_values(span["tags"]),
+    )
+
+
+def _values(tags: Json) -> dict[str, Json]:
+    return {tag["key"]: tag["value"] for tag in tags}
 
 
 @dataclass(frozen=True)

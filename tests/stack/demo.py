@@ -65,6 +65,12 @@ def spans_of(service: str, run: Run, jaeger: Jaeger) -> list[Span]:
     return [span for span in jaeger.spans(service, run.window).values() if span.service == service]
 
 
+def only_of(run: Run, jaeger: Jaeger) -> str:
+    """The PromQL matcher of this run's processes: other runs of the same services have left their series too."""
+    instances = {span.instance for service in SERVICES for span in spans_of(service, run, jaeger)}
+    return f'service_instance_id=~"{"|".join(sorted(map(str, instances)))}"'
+
+
 def logs_of(service: str, run: Run, logs: Logs) -> list[dict[str, str]]:
     """The service's log records of this run that are in the log store, each once."""
     return logs.find(f'"service.name":="{service}"', run.window)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from tests.stack.apis import Jaeger, Logs, Prometheus, wait_for
-from tests.stack.demo import SERVICES, Run, assert_all_arrived
+from deploy.stack.processes import Stack
+from deploy.stack.services import STANDARD_PORTS, address
+from tests.stack.apis import Jaeger, Logs, Prometheus, get, wait_for
+from tests.stack.demo import SERVICES, Run, assert_all_arrived, only_of
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "stack.md"
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(150, func_only=True)]
 
@@ -46,21 +54,24 @@ def test_monitor_tab_has_its_curves(run: Run, jaeger: Jaeger, curve: str) -> Non
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_monitor_counts_from_the_first_call_on(run: Run, prometheus: Prometheus, service: str) -> None:
+def test_monitor_counts_from_the_first_call_on(
+    run: Run, jaeger: Jaeger, prometheus: Prometheus, service: str
+) -> None:
     """The increase of the span metrics adds up to the run's spans: the first flush is counted too."""
     spans = run.emitted(service, "spans")
     seconds = round(run.window.end - run.window.start) + 60
-    calls = f'sum(increase(traces_span_metrics_calls_total{{service_name="{service}"}}[{seconds}s]))'
+    series = f'traces_span_metrics_calls_total{{service_name="{service}",{only_of(run, jaeger)}}}'
+    calls = f"sum(increase({series}[{seconds}s]))"
     # increase() extrapolates to the range's borders: near, not equal
     wait_for(lambda: 0.9 * spans <= prometheus.value(calls) <= 1.1 * spans, f"{calls} to be about {spans}")
 
 
-def test_metrics_name_their_process(run: Run, prometheus: Prometheus) -> None:
-    """The shop's counter is in Prometheus under its process's instance id, so that processes add up."""
-    (series, *_) = wait_for(lambda: prometheus.series("shop_orders_total"), "shop.orders in Prometheus")
-    assert float(series["value"][1]) > 0
-    assert series["metric"]["service_name"] == "storefront"
-    assert series["metric"]["service_instance_id"]
+def test_metrics_name_their_process(run: Run, jaeger: Jaeger, prometheus: Prometheus) -> None:
+    """The shop's counter is in Prometheus under the instance id of its process, the same that its spans have."""
+    orders = f"shop_orders_total{{{only_of(run, jaeger)}}}"
+    for series in wait_for(lambda: prometheus.series(orders), orders):
+        assert float(series["value"][1]) > 0
+        assert series["metric"]["service_name"] == "storefront"
 
 
 @pytest.mark.parametrize("metric", ["shop_orders_total", "traces_span_metrics_duration_milliseconds_bucket"])
@@ -117,3 +128,31 @@ def test_no_card_number_reaches_a_store(run: Run, logs: Logs, jaeger: Jaeger) ->
 def test_stack_watches_itself(prometheus: Prometheus, query: str) -> None:
     """The collector's and Jaeger's own metrics are in Prometheus, so that a full queue can be seen."""
     wait_for(lambda: prometheus.series(query), query)
+
+
+def on_these_ports(command: str, stack: Stack) -> str:
+    """A command of docs/stack.md, which speaks of the standard ports, for the tests' own ones."""
+    for name, port in STANDARD_PORTS.items():
+        command = command.replace(f"localhost:{port}", f"localhost:{stack.ports[name]}")
+    return command
+
+
+@pytest.mark.parametrize("command", re.findall(r"^curl .*", PAGE.read_text(), re.MULTILINE))
+def test_commands_of_the_page_show_something(run: Run, stack: Stack, command: str) -> None:
+    """Each `curl` of docs/stack.md, as it stands there, answers with data."""
+
+    def answer() -> str:
+        done = subprocess.run(
+            ["sh", "-c", on_these_ports(command, stack)], capture_output=True, text=True, check=True
+        )
+        assert '"error"' not in done.stdout
+        return "" if re.search(r'"(data|result)": ?\[\]', done.stdout) else done.stdout
+
+    wait_for(answer, command)
+
+
+def test_page_has_the_monitor_and_the_link_to_the_logs(stack: Stack) -> None:
+    """Jaeger serves its page with the shipped settings: the Monitor tab and the link from a trace to its logs."""
+    page = get(address(stack.ports, "JAEGER_UI")).decode()
+    assert '"monitor":{"menuEnabled":true}' in page.replace(" ", "")
+    assert "select/vmui" in page
