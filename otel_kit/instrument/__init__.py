@@ -85,7 +85,7 @@ def instrument_all(choice: Literal["auto"] | Sequence[str] = "auto", disabled: S
         The state right after, as :func:`report` gives it at any time.
     """
     global _wanted
-    names = set(LIBRARIES) if choice == "auto" else set(choice)
+    names = set(LIBRARIES) if choice == "auto" else {choice} if isinstance(choice, str) else set(choice)
     wanted = set() if "*" in disabled else names - {name.strip() for name in disabled}
     with _lock:
         _impossible.clear()

@@ -8,6 +8,7 @@ Not seen: a module that is reloaded, and one that another thread is importing at
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
@@ -46,7 +47,8 @@ class _Finder:
         if name not in _waiting:
             return None
         for finder in list(sys.meta_path):
-            spec = None if finder is self else finder.find_spec(name, path, target)
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find else None
             if spec is not None:
                 _listen(name, spec.loader)
                 return spec
@@ -67,7 +69,9 @@ def _listen(name: str, loader: object) -> None:
         if module.__name__ == name:
             _imported(name)
 
-    vars(loader)["exec_module"] = exec_module
+    # A loader of some other make may not let itself be listened to: then the library stays off.
+    with contextlib.suppress(AttributeError, TypeError):
+        setattr(loader, "exec_module", exec_module)  # noqa: B010
 
 
 def _imported(name: str) -> None:
