@@ -17,8 +17,8 @@ import pytest
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
 from otel_kit import semconv
-from otel_kit.signals import set_level
-from otel_kit.signals.logs import activate, deactivate, install_bridges, remove_bridges
+from otel_kit.signals import get_logger, set_level
+from otel_kit.signals.logs import activate, already_shown, deactivate, install_bridges, remove_bridges
 
 CONFIG = {
     "version": 1,
@@ -300,8 +300,7 @@ def test_without_handlers_our_console_replaces_the_last_resort(
 
 def test_what_the_program_prints_is_marked(records: Any, tmp_path: Path) -> None:
     """An event that a handler of the program prints to the terminal is not marked so, or one that it writes to a file is."""
-    from otel_kit.signals.logs import already_shown
-
+    activate(console=True)
     log = logging.getLogger("x")
     log.propagate = False
     log.addHandler(logging.FileHandler(tmp_path / "log"))
@@ -363,8 +362,6 @@ def test_a_wrapper_around_ours_survives(pipeline: Any, monkeypatch: pytest.Monke
 
 def test_a_thousand_threads(records: Any) -> None:
     """Of what 1,000 threads log at the same time something is lost, doubled or mixed up."""
-    from otel_kit.signals import get_logger
-
     ready = threading.Barrier(1000)
 
     def work(number: int) -> None:

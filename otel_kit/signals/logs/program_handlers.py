@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import NamedTuple
 
 
-class Survey(NamedTuple):
-    """What was found on a logger and above it."""
-
-    found: bool
-    prints: bool
-
-
-def survey(logger: logging.Logger, level: int) -> Survey:
-    """Look at all handlers that a record of this level would reach."""
+def survey(logger: logging.Logger, level: int) -> tuple[bool, bool]:
+    """Look at the handlers on a logger and above it: is there one, and does one print a record of this level?"""
     found = prints = False
     current: logging.Logger | None = logger
     while current is not None:
@@ -23,7 +15,7 @@ def survey(logger: logging.Logger, level: int) -> Survey:
             found = True
             prints = prints or (level >= handler.level and _prints(handler))
         current = current.parent if current.propagate else None
-    return Survey(found, prints)
+    return found, prints
 
 
 def _prints(handler: logging.Handler) -> bool:
@@ -43,7 +35,7 @@ def is_terminal_stream(stream: object) -> bool:
     """Whether a stream is the process's standard output or error, also when something has wrapped it."""
     if stream is None:
         return False
-    if any(stream is each for each in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)):
+    if stream is sys.stderr or stream is sys.stdout or stream is sys.__stderr__ or stream is sys.__stdout__:
         return True
     return getattr(stream, "name", None) in ("<stdout>", "<stderr>")
 

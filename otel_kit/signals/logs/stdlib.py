@@ -39,10 +39,12 @@ _TRANSPORT = frozenset(
         "concurrent",
     }
 )
+_LAST_OWN_FIELD = list(vars(logging.makeLogRecord({})))[-1]
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # uvicorn's copy of the message with colours; structlog's wrap_for_formatter.
 _NOISE = frozenset({"color_message", "_logger", "_name"})
 _METHOD = "callHandlers"
+_STANDARD_NAMES = frozenset({name.upper() for name in levels.NAMES} | {"NOTSET"})
 
 
 class _Hook:
@@ -102,14 +104,18 @@ def _call_handlers(logger: logging.Logger, made: logging.LogRecord) -> None:
 
 def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) -> None:
     """Make a record of it, and say whether the program's handlers are to see it."""
-    handlers = survey(logger, made.levelno)
     wanted = made.levelno >= stdlib_levels.program_level(logger)
-    # Without any handler the standard library prints warnings itself: our console does that then.
-    verdict[0] = wanted and (handlers.found or not record.state.console)
+    shown = False
+    if record.state.console:
+        found, prints = survey(logger, made.levelno)
+        # Without any handler the standard library prints warnings itself: our console does that then.
+        verdict[0], shown = wanted and found, wanted and prints
+    else:
+        verdict[0] = wanted
     if quiet.name == made.name:
         quiet.name = None
     elif made.levelno >= levels.threshold(made.name):
-        _emit(made, wanted and handlers.prints)
+        _emit(made, shown)
 
 
 def _is_about_telemetry(name: str) -> bool:
@@ -120,10 +126,8 @@ def _is_about_telemetry(name: str) -> bool:
 
 
 def _emit(made: logging.LogRecord, shown: bool) -> None:
-    fields = vars(made)
     body, attributes = _said(made)
-    if not fields.keys() <= _OWN_FIELDS:
-        attributes.update({k: v for k, v in fields.items() if k not in _OWN_FIELDS and k not in _NOISE})
+    attributes.update(_extra_fields(vars(made)))
     event_name = attributes.pop("event_name", None)
     _add_place(attributes, made)
     exception = exception_of(made.exc_info, sys.exc_info()[1])
@@ -141,6 +145,17 @@ def _emit(made: logging.LogRecord, shown: bool) -> None:
         exception=exception,
         shown=shown,
     )
+
+
+def _extra_fields(fields: dict[Any, Any]) -> dict[Any, Any]:
+    """What the program added to a record. It stands behind what ``LogRecord`` sets itself, so the search starts there."""
+    extra = []
+    for key in reversed(fields):
+        if key == _LAST_OWN_FIELD:
+            break
+        if key not in _OWN_FIELDS and key not in _NOISE:
+            extra.append(key)
+    return {key: fields[key] for key in reversed(extra)}
 
 
 def _said(made: logging.LogRecord) -> tuple[str, dict[str, Any]]:
@@ -168,4 +183,4 @@ def _add_place(attributes: dict[str, Any], made: logging.LogRecord) -> None:
 def _own_level_name(made: logging.LogRecord) -> str | None:
     """The name that a program gave to a level of its own, such as SUCCESS; the standard ones have OTel's names."""
     name = made.levelname
-    return None if name.lower() in levels.NAMES or name.startswith("Level ") else name
+    return None if name in _STANDARD_NAMES or name.startswith("Level ") else name

@@ -21,6 +21,12 @@ class Lowered(int):
     original: int
 
 
+class _Lowering:
+    """Whether any logger has a level of ours at this moment."""
+
+    on = False
+
+
 _named: set[str] = set()
 
 
@@ -51,10 +57,13 @@ def restore() -> None:
         if isinstance(logger.level, Lowered):
             logger.setLevel(logger.level.original)
     _named.clear()
+    _Lowering.on = False
 
 
 def program_level(logger: logging.Logger) -> int:
-    """The effective level of a logger as if we had never been here."""
+    """The effective level of a logger as if we had never been here; 0 where we are not."""
+    if not _Lowering.on:
+        return logging.NOTSET
     current: logging.Logger | None = logger
     while current is not None:
         level = current.level
@@ -71,3 +80,4 @@ def _put(logger: logging.Logger, level: int) -> None:
         lowered = Lowered(level)
         lowered.original = logger.level
         logger.setLevel(lowered)
+        _Lowering.on = True

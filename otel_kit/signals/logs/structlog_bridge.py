@@ -206,7 +206,7 @@ def _prints(logger: Any, level: int) -> bool | None:
         return is_terminal_stream(getattr(logger, "_file", None))
     if not logger.isEnabledFor(level):
         return None
-    return level >= stdlib_levels.program_level(logger) and survey(logger, level).prints
+    return level >= stdlib_levels.program_level(logger) and survey(logger, level)[1]
 
 
 def _calling_frame() -> Any:

@@ -98,7 +98,7 @@ def _showwarning(
     # Our console shows it instead of the interpreter, unless the program shows warnings in a way of its own.
     ours_to_show = record.state.console and getattr(before, "__module__", None) == "warnings"
     through_logging = getattr(before, "__module__", None) == "logging"
-    shown = survey(logging.getLogger("py.warnings"), levels.WARNING).prints if through_logging else True
+    shown = survey(logging.getLogger("py.warnings"), levels.WARNING)[1] if through_logging else True
     taken = record.guarded(
         "logs.warnings", _emit_warning, message, category, filename, lineno, shown and not ours_to_show
     )
@@ -179,5 +179,5 @@ def _emit_loop(context: dict[str, Any]) -> None:
         {key: context[key] for key in ("task", "future", "handle") if key in context},
         event_name=semconv.EVENT_EXCEPTION if exception is not None else None,
         exception=exception if isinstance(exception, BaseException) else None,
-        shown=survey(logging.getLogger("asyncio"), levels.ERROR).prints,
+        shown=survey(logging.getLogger("asyncio"), levels.ERROR)[1],
     )
