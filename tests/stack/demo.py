@@ -37,11 +37,16 @@ class Demo:
         self.log = folder / "demo.log"
         self.started = time.time()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+        environment |= {
+            "DEMO_SECONDS": str(seconds),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_METRIC_EXPORT_INTERVAL": "2000",  # samples during an outage, not only at the end
+        }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "examples.shop", "--report", str(self.report)],
                 cwd=ROOT,
-                env={**environment, "DEMO_SECONDS": str(seconds), "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
