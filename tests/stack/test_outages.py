@@ -87,8 +87,11 @@ def test_nothing_is_lost_while_the_back_ends_are_down(
     since = round(time.time() - run.window.start) + 60
     ours = only_of(run, jaeger)
     calls = f"sum(max_over_time(traces_span_metrics_calls_total{{{ours}}}[{since}s]))"
-    spans = sum(len(spans_of(service, run, jaeger)) for service in SERVICES)
-    wait_for(lambda: prometheus.value(calls) == spans, f"{calls} to count all {spans} spans")
+    stored = [span for service in SERVICES for span in spans_of(service, run, jaeger)]
+    wait_for(lambda: prometheus.value(calls) == len(stored), f"{calls} to count all {len(stored)} spans")
+    served = len([span for span in stored if span.kind == "server"])
+    requests = f"sum(max_over_time(http_server_request_duration_seconds_count{{{ours}}}[{since}s]))"
+    wait_for(lambda: prometheus.value(requests) == served, f"{requests} to count all {served} requests")
     wait_for_samples(prometheus, ours, outage)
 
 
