@@ -12,8 +12,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+import requests
+
 from examples.shop.figures import Figures, table
-from examples.shop.links import links, next_command
+from examples.shop.links import is_listening, links, next_command
 from examples.shop.load import Tally, drive
 from examples.shop.picture import one_order
 from examples.shop.processes import StartError, open_shop
@@ -26,15 +28,14 @@ def main() -> int:
     options = parser.parse_args()
     seconds = duration(parser)
     closed = closed_by_signals()
-    with tempfile.TemporaryDirectory(prefix="shop-") as folder:
-        try:
-            tally, figures = open_and_count(seconds, Path(folder), closed)
-        except StartError as error:
-            print(error, file=sys.stderr)
-            return 1
-    if options.report:
-        options.report.write_text(json.dumps(as_json(tally, figures), indent=2) + "\n", encoding="utf-8")
-    show(tally, figures)
+    try:
+        tally, figures = open_and_count(seconds, closed)
+        if options.report:
+            options.report.write_text(json.dumps(as_json(tally, figures), indent=2) + "\n", encoding="utf-8")
+        show(tally, figures)
+    except (StartError, requests.RequestException) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -64,14 +65,15 @@ def closed_by_signals() -> threading.Event:
     return closed
 
 
-def open_and_count(seconds: float, folder: Path, closed: threading.Event) -> tuple[Tally, list[Figures]]:
+def open_and_count(seconds: float, closed: threading.Event) -> tuple[Tally, list[Figures]]:
     """One day in the shop: what the customers got, and what each service emitted."""
     print(f"A shop in two services, storefront and inventory, open for {seconds:g} s. Ctrl-C closes it.")
-    with open_shop(folder) as services:
-        tally = drive(services[0].url, seconds, closed, progress)
-        progress(tally, "closing")
-    progress(tally, "closed\n")
-    return tally, [Figures(service.name, service.stats()) for service in services]
+    with tempfile.TemporaryDirectory(prefix="shop-") as folder:
+        with open_shop(Path(folder)) as services:
+            tally = drive(services[0].url, seconds, closed, progress)
+            progress(tally, "closing")
+        progress(tally, "       \n")
+        return tally, [Figures(s.name, s.account(), s.complaint()) for s in services]
 
 
 def progress(tally: Tally, end: str = "") -> None:
@@ -87,17 +89,25 @@ def progress(tally: Tally, end: str = "") -> None:
 
 
 def show(tally: Tally, figures: list[Figures]) -> None:
-    """The table, and where to look."""
-    print("\n" + table(figures) + "\n")
-    if pages := list(links(tally.trace_id)):
-        print("\n".join(pages))
+    """The table, and where to look; without a receiver one order, and how to get one."""
+    print(f"\n{table(figures)}\n")
+    for line in links(tally.trace_id):
+        print(line)
     if not any(sum(service.delivered.values()) for service in figures):
-        show_one_order()
+        show_one_order(figures)
 
 
-def show_one_order() -> None:
-    """Without anybody to deliver to: one order on the console, and how to change that."""
-    print("Nothing was delivered: nobody listens at http://localhost:4318. One order, printed instead:\n")
+def show_one_order(figures: list[Figures]) -> None:
+    """Nothing was delivered: why, one order on the console instead, and how to change that."""
+    endpoints = sorted(set().union(*(service.endpoints for service in figures)))
+    if not endpoints:
+        print("Nothing was to be delivered: OTEL_SDK_DISABLED or OTEL_*_EXPORTER says so.")
+        return
+    if any(is_listening(endpoint) for endpoint in endpoints):
+        print("\n".join(service.complaint for service in figures[:1]))
+    else:
+        print(f"Nothing is listening at {' or '.join(endpoints)}.")
+    print("One order, on the console instead:\n")
     with tempfile.TemporaryDirectory(prefix="shop-") as folder:
         print(one_order(Path(folder)))
     print(f"\nNext: {next_command()}\n      make demo")

@@ -14,24 +14,31 @@ class Figures:
 
     Args:
         service: its name.
-        stats: what ``telemetry.stats()`` said at its end: per signal accepted, delivered, waiting, dropped by reason.
+        account: what it wrote at its end: its ``requests``, and ``stats`` as ``telemetry.stats()`` gave them.
+        complaint: what its telemetry complained about, if it did.
     """
 
-    def __init__(self, service: str, stats: Mapping[str, Any]) -> None:
-        self.service = service
-        self.accepted = {signal: int(stats.get(signal, {}).get("accepted", 0)) for signal in COLUMNS}
-        self.delivered = {signal: int(stats.get(signal, {}).get("delivered", 0)) for signal in COLUMNS}
-        self.dropped = {signal: dict(stats.get(signal, {}).get("dropped", {})) for signal in COLUMNS}
+    def __init__(self, service: str, account: Mapping[str, Any], complaint: str = "") -> None:
+        stats = {signal: account.get("stats", {}).get(signal, {}) for signal in COLUMNS}
+        self.service, self.complaint = service, complaint
+        self.requests = int(account.get("requests", 0))
+        self.accepted = {signal: int(stats[signal].get("accepted", 0)) for signal in COLUMNS}
+        self.delivered = {signal: int(stats[signal].get("delivered", 0)) for signal in COLUMNS}
+        self.dropped = {signal: dict(stats[signal].get("dropped", {})) for signal in COLUMNS}
+        self.endpoints = {endpoint for signal in COLUMNS for endpoint in stats[signal].get("endpoints", {})}
 
     def delivery(self) -> str:
-        """Delivered or not, in words."""
+        """To where, and how much of it, in words."""
+        if not self.endpoints:
+            return "nowhere"
         accepted, delivered = sum(self.accepted.values()), sum(self.delivered.values())
-        if accepted and delivered == accepted:
-            return "all"
-        reasons: Counter[str] = sum((Counter(dropped) for dropped in self.dropped.values()), Counter())
-        why = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in reasons.items())
-        what = f"{delivered:,} of {accepted:,}" if delivered else "nothing"
-        return f"{what} ({why})" if why else what
+        share = "all" if delivered == accepted else f"{delivered:,} of {accepted:,}" if delivered else "none"
+        return f"{' and '.join(sorted(self.endpoints))}: {share}{self._losses()}"
+
+    def _losses(self) -> str:
+        dropped: Counter[str] = sum((Counter(counts) for counts in self.dropped.values()), Counter())
+        told = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items())
+        return f" ({told})" if told else ""
 
     def as_json(self) -> dict[str, Any]:
         """The same for a machine: accepted as plain numbers, delivered and dropped by signal."""
@@ -45,10 +52,10 @@ class Figures:
 
 def table(services: Sequence[Figures]) -> str:
     """One line per service: what it emitted, and whether that was delivered."""
-    rows = [["", *COLUMNS.values(), "delivered"]]
+    rows = [["", "requests", *COLUMNS.values(), "delivered to"]]
     for figures in services:
         counts = [f"{figures.accepted[signal]:,}" for signal in COLUMNS]
-        rows.append([figures.service, *counts, figures.delivery()])
+        rows.append([figures.service, f"{figures.requests:,}", *counts, figures.delivery()])
     first, *widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     return "\n".join(
         "   ".join([name.ljust(first), *map(str.rjust, counts, widths), delivery]).rstrip()

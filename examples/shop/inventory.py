@@ -38,7 +38,7 @@ def take(product: str) -> ResponseReturnValue:
     """Hand out pieces of a product, or answer 409 when there are not enough."""
     wanted = int(request.args["pieces"])
     if product == "antique":
-        time.sleep(0.8)  # on purpose: somebody climbs to the attic, for longer than the storefront waits
+        time.sleep(1.2)  # on purpose: somebody climbs to the attic, for longer than the storefront waits
     enough = (Shelf.product == product) & (Shelf.pieces >= wanted)
     take_them = update(Shelf).where(enough).values(pieces=Shelf.pieces - wanted).returning(Shelf.pieces)
     with Session(engine) as session:
@@ -52,7 +52,7 @@ def take(product: str) -> ResponseReturnValue:
     return {"left": left}
 
 
-def run() -> None:
-    """Serve until the demo ends; restock beside it."""
+def run() -> int:
+    """Serve until the demo ends, and restock beside it; how many requests it were."""
     with telemetry, Restocking(engine, every=2.0):
-        serve_wsgi(app)
+        return serve_wsgi(app)

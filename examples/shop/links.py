@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import requests
 
@@ -29,6 +31,16 @@ def answers(url: str) -> bool:
         return requests.get(url, timeout=1).ok
     except requests.RequestException:
         return False
+
+
+def is_listening(endpoint: str) -> bool:
+    """Whether anything accepts connections there."""
+    place = urlsplit(endpoint)
+    try:
+        socket.create_connection((place.hostname or "", place.port or 443), timeout=1).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def next_command() -> str:

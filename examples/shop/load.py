@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import requests
 
 RATE = 20.0  # requests a second
-CUSTOMERS = 4  # at the same time
+CUSTOMERS = 8  # at the same time
 
 # What they do, over and over, and the status they get. The failures are on purpose: `ghost` is unknown to the
 # inventory, which raises; `antique` takes longer than the storefront waits; and the report's query is slow.
@@ -74,7 +74,7 @@ def drive(shop: str, seconds: float, closed: threading.Event, progress: Callable
 
     def customer() -> None:
         with requests.Session() as session:
-            while (number := next(numbers)) < seconds * RATE:
+            while (number := next(numbers)) < seconds * RATE and time.monotonic() < start + seconds:
                 if closed.wait(max(0.0, start + number / RATE - time.monotonic())):
                     return
                 visit(session, shop, number, tally)

@@ -20,4 +20,3 @@ def charge(amount: float) -> None:
     """Take the money, and tell the log too much."""
     access_token = secrets.token_urlsafe(24)
     log.info("card charged", amount=amount, card_number=CARD, access_token=access_token)
-    log.debug(f"provider said: card {CARD} accepted, Authorization: Bearer {access_token}")

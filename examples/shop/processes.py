@@ -51,7 +51,7 @@ class Service:
         deadline = time.monotonic() + START_SECONDS
         while not (self.folder / f"{self.name}.ready").exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise StartError(f"{self.name} did not start:\n{self._last_lines()}")
+                raise StartError(f"{self.name} did not start:\n" + "\n".join(self.lines()[-15:]))
             time.sleep(0.02)
 
     def ask_to_stop(self) -> None:
@@ -68,13 +68,18 @@ class Service:
             self._process.kill()
             self._process.wait()
 
-    def stats(self) -> dict[str, Any]:
-        """What its telemetry counted, as it said at its end; empty when it could not."""
+    def account(self) -> dict[str, Any]:
+        """Its ``requests`` and its telemetry's ``stats``, as it wrote at its end; empty when it could not."""
         path = self.folder / f"{self.name}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def _last_lines(self) -> str:
-        return "\n".join(self.output.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+    def lines(self) -> list[str]:
+        """What it printed."""
+        return self.output.read_text(encoding="utf-8", errors="replace").splitlines()
+
+    def complaint(self) -> str:
+        """What its telemetry complained about first; empty when all was well."""
+        return next((line for line in self.lines() if line.startswith("otel_kit: ")), "")
 
 
 @contextmanager

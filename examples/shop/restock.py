@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
+from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import Engine, update
@@ -43,8 +44,9 @@ class Restocking:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._repeat, name="restock", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._closed.set()

@@ -22,26 +22,34 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-def serve_asgi(app: FastAPI) -> None:
-    """Serve an ASGI app by uvicorn until standard input ends."""
+def serve_asgi(app: FastAPI) -> int:
+    """Serve an ASGI app by uvicorn until standard input ends; how many requests it answered."""
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     at_end_of_input(lambda: setattr(server, "should_exit", True))
     server.run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
+    return server.server_state.total_requests
 
 
-def serve_wsgi(app: Flask) -> None:
-    """Serve a WSGI app by Werkzeug until standard input ends."""
-    from werkzeug.serving import WSGIRequestHandler, make_server
+def serve_wsgi(app: Flask) -> int:
+    """Serve a WSGI app by Werkzeug until standard input ends; how many requests it answered."""
+    from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+    answered: list[object] = []
 
     class Quiet(WSGIRequestHandler):
-        def log_request(self, *_: object) -> None:
+        def log_request(self, code: object = "-", size: object = "-") -> None:
             """No access log: the spans say it better."""
+            answered.append(code)
 
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=int(sys.argv[2]))
-    at_end_of_input(server.shutdown)
-    server.serve_forever()
+    class Patient(ThreadedWSGIServer):
+        daemon_threads = False  # at its end it waits for the requests that are under way
+
+    with Patient("127.0.0.1", 0, app, Quiet, fd=int(sys.argv[2])) as server:
+        at_end_of_input(server.shutdown)
+        server.serve_forever()
+    return len(answered)
 
 
 def at_end_of_input(close: Callable[[], object]) -> None:
@@ -66,8 +74,8 @@ def main() -> None:
     """Run one service and hand in its figures."""
     service = import_module(f"examples.shop.{sys.argv[1]}")
     write("ready", "")
-    service.run()
-    write("json", json.dumps(service.telemetry.stats()))
+    requests = service.run()
+    write("json", json.dumps({"requests": requests, "stats": service.telemetry.stats()}))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from examples.shop.models import PRICES, Order, Storefront, open_database
 from examples.shop.service import serve_asgi
 
 INVENTORY = os.environ.get("SHOP_INVENTORY_URL", "http://127.0.0.1:5001")
-PATIENCE = 0.5  # seconds that the storefront waits for the inventory
+PATIENCE = 0.8  # seconds that the storefront waits for the inventory
 
 telemetry = otel_kit.init_telemetry("storefront", baggage_ids=["user_id"])
 log = otel_kit.get_logger(__name__)
@@ -98,7 +98,7 @@ def current_trace_id() -> str | None:
     return trace.format_trace_id(context.trace_id) if context.trace_flags.sampled else None
 
 
-def run() -> None:
-    """Serve until the demo ends."""
+def run() -> int:
+    """Serve until the demo ends; how many requests it were."""
     with telemetry:
-        serve_asgi(app)
+        return serve_asgi(app)
