@@ -263,6 +263,7 @@ def test_sigterm_closes_the_shop(receiver: Receiver) -> None:
     assert re.search(r"^inventory +\d+ ", run.out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_services_do_not_outlive_a_killed_demo(receiver: Receiver) -> None:
     """A service goes on after the demo was killed."""
     receiver.clear()
