@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
@@ -26,8 +26,10 @@ from otel_kit.export.outcome import (
     UNENCODABLE,
     UNREACHABLE,
     Outcome,
-    Sender,
 )
+
+if TYPE_CHECKING:
+    from otel_kit.export.outcome import Sender
 
 T = TypeVar("T")
 

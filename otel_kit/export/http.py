@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import time
-import zlib
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from otel_kit.export.answer import Answer
@@ -71,9 +68,14 @@ class HttpTransport:
         return _classified(response.status, response.headers, answer)
 
     def _compressed(self, body: bytes) -> bytes:
+        if self._target.compression == "none":
+            return body
+        import gzip
+        import zlib
+
         if self._target.compression == "gzip":
             return gzip.compress(body, 6)
-        return zlib.compress(body) if self._target.compression == "deflate" else body
+        return zlib.compress(body)
 
     def renew(self) -> None:
         """In a forked child the pool is dropped: closing it would end the parent's TLS session."""
@@ -124,6 +126,8 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds, from either form of the header: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
     if value is None:
         return None
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, float(value))
     except ValueError:

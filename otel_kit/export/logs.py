@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry._logs import Logger as APILogger
 from opentelemetry._logs import LoggerProvider as APILoggerProvider
@@ -67,8 +66,7 @@ def _cut(value: Any, longest: int) -> Any:
     return {name: _cut(item, longest) for name, item in value.items()} if isinstance(value, dict) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(NamedTuple):
     """What :meth:`LoggerProvider.reconfigure` replaces, as one value, so that no emit sees half of it.
 
     Attributes:

@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from otel_kit import _guard
-from otel_kit.export.grpc import GrpcTransport
-from otel_kit.export.http import HttpTransport
 from otel_kit.export.outcome import PARTIAL_SUCCESS, REJECTED, TOO_LARGE, UNENCODABLE, Outcome
+
+if TYPE_CHECKING:  # a Protocol costs a start-up a millisecond, and is nothing at run time
+    from otel_kit.export.answer import Answer
+
+    class Target(Protocol):
+        """Where to deliver one signal, and how: ``setup.config.OtlpTarget``."""
+
+        @property
+        def signal(self) -> str: ...
+        @property
+        def url(self) -> str: ...
+        @property
+        def protocol(self) -> str: ...
+        @property
+        def headers(self) -> Any: ...
+        @property
+        def timeout(self) -> float: ...
+        @property
+        def compression(self) -> str: ...
+        @property
+        def certificate(self) -> Any: ...
+        @property
+        def client_key(self) -> Any: ...
+        @property
+        def client_certificate(self) -> Any: ...
+        @property
+        def insecure(self) -> Any: ...
+
+    class Transport(Protocol):
+        """One connection: :class:`otel_kit.export.http.HttpTransport` or :class:`otel_kit.export.grpc.GrpcTransport`."""
+
+        def post(self, body: bytes, timeout: float) -> Answer: ...
+        def renew(self) -> None: ...
+        def close(self) -> None: ...
+
 
 # gRPC servers refuse messages above 4 MiB unless told otherwise, the Collector's HTTP receiver above 20 MiB.
 MAX_REQUEST_BYTES = 3_900_000
 
 
-class Target(Protocol):
-    """Where to deliver one signal, and how: ``setup.config.OtlpTarget``."""
-
-    @property
-    def signal(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def protocol(self) -> str: ...
-    @property
-    def headers(self) -> Any: ...
-    @property
-    def timeout(self) -> float: ...
-    @property
-    def compression(self) -> str: ...
-    @property
-    def certificate(self) -> Any: ...
-    @property
-    def client_key(self) -> Any: ...
-    @property
-    def client_certificate(self) -> Any: ...
-    @property
-    def insecure(self) -> Any: ...
+_TRANSPORTS = {
+    "grpc": ("otel_kit.export.grpc", "GrpcTransport"),
+    "http/protobuf": ("otel_kit.export.http", "HttpTransport"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+def connect(target: Target, method: str) -> Transport:
+    """The transport that the target names."""
+    module, name = _TRANSPORTS[target.protocol]
+    transport: Transport = getattr(import_module(module), name)(target, method)
+    return transport
+
+
+class Wire(NamedTuple):
     """One signal's encoder and answer, imported when first needed: protobuf costs a start-up 28 ms."""
 
     encode: Callable[[Any], Any]
@@ -75,6 +93,8 @@ def load_wire(signal: str) -> Wire:
 
 def address_of(url: str) -> str:
     """The URL as it may be shown: without user, password, path and query."""
+    from urllib.parse import urlsplit
+
     parts = urlsplit(url if "//" in url else f"//{url}")
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}" if parts.scheme else host
@@ -99,7 +119,7 @@ class OtlpSender:
     ) -> None:
         self._target, self._clean, self._weigh, self._pack = target, clean, weigh, pack
         self._wire: Wire | None = None
-        self._transport: HttpTransport | GrpcTransport | None = None
+        self._transport: Transport | None = None
 
     def renew(self) -> None:
         """Forget the parent's connection without closing it: the parent still uses its socket."""
@@ -149,8 +169,7 @@ class OtlpSender:
     ) -> Outcome:
         assert self._wire is not None
         if self._transport is None:
-            kind = GrpcTransport if self._target.protocol == "grpc" else HttpTransport
-            self._transport = kind(self._target, self._wire.method)
+            self._transport = connect(self._target, self._wire.method)
         answer = self._transport.post(body, timeout)
         if answer.retry:
             return Outcome(retry=True, refused=answer.refused, after=answer.after, trouble=answer.trouble)

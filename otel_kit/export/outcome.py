@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 # Why an item was not delivered. One enumeration for stats(), for the line at exit and for the docs.
 QUEUE_FULL = "queue_full"
@@ -17,8 +17,7 @@ AFTER_SHUTDOWN = "after_shutdown"
 REASONS = (QUEUE_FULL, TOO_LARGE, UNENCODABLE, REJECTED, PARTIAL_SUCCESS, UNREACHABLE, AFTER_SHUTDOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):  # not a dataclass: making one costs a millisecond of every program's start
     """One attempt's result. What is neither dropped, nor to be split or retried, was delivered.
 
     Attributes:
@@ -30,7 +29,7 @@ class Outcome:
         trouble: what went wrong, in words for one sentence on stderr; without secrets.
     """
 
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = MappingProxyType({})
     split: bool = False
     retry: bool = False
     refused: bool = False
@@ -41,14 +40,16 @@ class Outcome:
 DELIVERED = Outcome()
 
 
-class Sender(Protocol):
-    """The far side of a batcher."""
+if TYPE_CHECKING:  # a Protocol costs a start-up a millisecond, and is nothing at run time
 
-    def send(self, items: Sequence[Any], timeout: float) -> Outcome:
-        """Deliver the items within about ``timeout`` seconds. Called by one thread at a time."""
+    class Sender(Protocol):
+        """The far side of a batcher."""
 
-    def renew(self) -> None:
-        """Forget connections: this process was forked, and they belong to the parent."""
+        def send(self, items: Sequence[Any], timeout: float) -> Outcome:
+            """Deliver the items within about ``timeout`` seconds. Called by one thread at a time."""
 
-    def close(self) -> None:
-        """Release connections."""
+        def renew(self) -> None:
+            """Forget connections: this process was forked, and they belong to the parent."""
+
+        def close(self) -> None:
+            """Release connections."""

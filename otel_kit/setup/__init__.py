@@ -4,11 +4,13 @@
 - ``resource``: what is true of everything that the process emits
 - ``providers``: the three providers, made once · ``queues``: one for each signal and endpoint
 - ``runtime``: all of it wired together · ``lifecycle``: exit, signals, children
+- ``slim``: makes the start cheaper · ``capturing``: memory in place of the network, for tests
 - ``telemetry``: ``init_telemetry`` and its handle
 """
 
 from __future__ import annotations
 
+from otel_kit.setup import slim  # first: what it saves is imported by all the others
 from otel_kit.setup.telemetry import Telemetry, init_telemetry
 
-__all__ = ["Telemetry", "init_telemetry"]
+__all__ = ["Telemetry", "init_telemetry", "slim"]

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import functools
 import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -24,6 +27,9 @@ DEFAULT_TIMEOUT = 5.0
 LOCK_PATIENCE = 0.2
 
 _installed = False
+_handler: Callable[[int, FrameType | None], None] | None = None
+_terminating = False
+_wakeup: tuple[int, ...] = ()
 
 
 def install(runtime: Runtime) -> None:
@@ -56,6 +62,7 @@ def _timeout(runtime: Runtime) -> float:
 
 def _forked(runtime: Runtime) -> None:
     try:
+        _forget_wakeup()
         runtime.renew()
         _watch_multiprocessing(runtime)
     except Exception as error:
@@ -80,6 +87,8 @@ def _watch_multiprocessing(runtime: Runtime) -> None:
 def _finalize(util: Any, runtime: Runtime) -> None:
     # After everything else that the child does at its end.
     util.Finalize(None, _leave, args=(runtime,), exitpriority=-100)
+    if signal.getsignal(signal.SIGTERM) is _handler:
+        _watch_wakeup(runtime)
 
 
 # -- SIGTERM
@@ -87,11 +96,13 @@ def _finalize(util: Any, runtime: Runtime) -> None:
 
 def _watch_sigterm(runtime: Runtime) -> None:
     """Deliver before SIGTERM ends the process, where the program and its framework left it to the default action."""
+    global _handler
     if threading.current_thread() is not threading.main_thread():
         return
     try:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, lambda number, frame: _terminated(runtime, number, frame))
+            _handler = functools.partial(_terminated, runtime)
+            signal.signal(signal.SIGTERM, _handler)
     except (ValueError, OSError) as error:  # a subinterpreter, an embedding program
         _guard.contained("sigterm", error)
 
@@ -102,6 +113,8 @@ def _terminated(runtime: Runtime, number: int, frame: FrameType | None) -> None:
     The main thread was interrupted anywhere, perhaps while it held a lock of ours. Then waiting here would be waiting for
     ourselves: it goes on, and the other thread ends the process when it has delivered.
     """
+    global _terminating
+    _terminating = True
     signal.signal(number, signal.SIG_DFL)
     delivered = _thread.allocate_lock()
     delivered.acquire()
@@ -116,3 +129,43 @@ def _deliver_and_die(runtime: Runtime, number: int, delivered: _thread.LockType)
     _leave(runtime)
     delivered.release()
     os.kill(os.getpid(), number)
+
+
+# Python runs a signal's handler when the main thread comes around to it. A pool's worker that is told to terminate is just then
+# on its way into a semaphore that nobody will release any more, and where the signal comes a moment too early for the semaphore
+# and too late for Python, it never comes around. So in these processes a thread listens to what the C half of the handler writes.
+
+
+def _watch_wakeup(runtime: Runtime) -> None:
+    global _wakeup
+    if _wakeup or threading.current_thread() is not threading.main_thread():
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    former = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    if former != -1:  # the program's own, or an event loop's
+        signal.set_wakeup_fd(former, warn_on_full_buffer=False)
+        os.close(reader)
+        os.close(writer)
+        return
+    _wakeup = (reader, writer)
+    _thread.start_new_thread(_listen, (runtime, reader))
+
+
+def _listen(runtime: Runtime, reader: int) -> None:
+    while numbers := os.read(reader, 64):
+        if signal.SIGTERM in numbers and signal.getsignal(signal.SIGTERM) is _handler:
+            time.sleep(LOCK_PATIENCE)
+            if not _terminating:
+                _leave(runtime)
+                os._exit(128 + signal.SIGTERM)
+
+
+def _forget_wakeup() -> None:
+    """A forked child must not write into its parent's pipe."""
+    global _wakeup
+    if _wakeup:
+        signal.set_wakeup_fd(-1)
+        for end in _wakeup:
+            os.close(end)
+        _wakeup = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_kit import _guard
 from otel_kit.export.batch import Batcher, flush_all
@@ -13,9 +13,11 @@ from otel_kit.export.ledger import Ledger, add_up
 from otel_kit.export.metrics import MOST_POINTS, pack, points_of
 from otel_kit.export.otlp import OtlpSender, address_of
 from otel_kit.export.outage import Outage
-from otel_kit.export.outcome import Sender
 from otel_kit.export.sdk import ExporterSender
 from otel_kit.setup.config import Settings
+
+if TYPE_CHECKING:
+    from otel_kit.export.outcome import Sender
 
 SIGNALS = ("traces", "metrics", "logs")
 # A collection is handed over at once; this is for the rest of it to come.

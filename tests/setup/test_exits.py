@@ -1,0 +1,179 @@
+"""However a program ends, what it emitted is delivered."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.conftest import RunProgram
+from tests.receiver import Receiver
+
+PROGRAM = """
+    import os, signal, sys, threading, time
+    import otel_kit
+
+    telemetry = otel_kit.init_telemetry("job", console="off")
+    log = otel_kit.get_logger("job")
+
+    def work(count=20):
+        for number in range(count):
+            with telemetry.tracer.start_as_current_span("step"):
+                log.info("done", number=number)
+
+    work()
+    telemetry.meter.create_counter("steps").add(20)
+    way = sys.argv[1]
+    if way == "sys.exit":
+        sys.exit(3)
+    if way == "exception":
+        raise RuntimeError("over")
+    if way == "thread":
+        threading.Thread(target=lambda: (time.sleep(0.2), work())).start()
+    if way == "SIGTERM":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+    if way == "fork":
+        child = os.fork()
+        work()
+        if child:
+            os.waitpid(child, 0)
+"""
+WAYS = {
+    "end": (0, 20),
+    "sys.exit": (3, 20),
+    "exception": (1, 20),
+    "thread": (0, 40),
+    "SIGTERM": (-signal.SIGTERM, 20),
+    "fork": (0, 60),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "protocol"),
+    [*((way, "http/protobuf") for way in WAYS), ("end", "grpc"), ("SIGTERM", "grpc"), ("fork", "grpc")],
+)
+def test_everything_is_delivered(
+    run_program: RunProgram, receiver: Receiver, way: str, protocol: str
+) -> None:
+    """This end of a program loses items, or changes its exit code."""
+    env = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url(protocol),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
+    }
+    done = run_program(PROGRAM, way, env=env)
+
+    code, count = WAYS[way]
+    assert done.returncode == code, done.stderr
+    assert (len(receiver.spans), len(receiver.logs)) == (count, count), done.stderr
+    assert {"steps", "process.cpu.time"} <= receiver.metrics.keys()
+    assert "otel_kit" not in done.stderr or way == "exception"
+
+
+def test_a_handler_of_the_program_for_sigterm_is_left_alone(
+    run_program: RunProgram, receiver: Receiver
+) -> None:
+    """A program that handles SIGTERM itself is ended by us, or its own handler is replaced."""
+    done = run_program(
+        """
+        import os, signal, sys
+        import otel_kit
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+        telemetry = otel_kit.init_telemetry("job", console="off", process_metrics=False)
+        telemetry.logger.info("started")
+        os.kill(os.getpid(), signal.SIGTERM)
+        """,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http},
+    )
+    assert done.returncode == 7, done.stderr
+    assert len(receiver.logs) == 1
+
+
+def test_a_first_item_in_an_exit_handler_arrives(run_program: RunProgram, receiver: Receiver) -> None:
+    """An item that is emitted while the interpreter ends is lost, or raises because no thread starts any more."""
+    done = run_program(
+        """
+        import atexit
+        import otel_kit
+        telemetry = otel_kit.init_telemetry("job", console="off", process_metrics=False)
+        atexit.register(lambda: telemetry.logger.info("good bye"))
+        """,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [record.body.string_value for record in receiver.logs] == ["good bye"]
+
+
+def test_a_missing_collector_costs_one_sentence_each_and_no_time(run_program: RunProgram) -> None:
+    """A program without a collector fails, hangs at its end, or is silent about what was lost."""
+    done = run_program(
+        """
+        import time
+        import otel_kit
+        telemetry = otel_kit.init_telemetry("job", endpoint="http://localhost:9", console="off")
+        for _ in range(100):
+            telemetry.tracer.start_span("step").end()
+        began = time.monotonic()
+        telemetry.shutdown()
+        assert time.monotonic() - began < 3
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    first, last = done.stderr.splitlines()
+    assert "cannot deliver to http://localhost:9: connection refused" in first
+    assert "docker compose up -d" in first
+    assert "not delivered at exit: traces to http://localhost:9: 100 unreachable of 100" in last
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_hung_collector_holds_the_exit_for_the_time_that_is_set(
+    run_program: RunProgram, receiver: Receiver, protocol: str
+) -> None:
+    """A collector that never answers keeps the program from ending."""
+    receiver.behave(hang=60)
+    done = run_program(
+        """
+        import atexit, time
+        def tell():
+            print(time.monotonic() - began)
+        atexit.register(tell)
+        import otel_kit
+        telemetry = otel_kit.init_telemetry("job", console="off", shutdown_timeout=1)
+        with telemetry.tracer.start_as_current_span("step"):
+            telemetry.logger.info("hello")
+        began = time.monotonic()
+        """,
+        env={
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url(protocol),
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.5
+    assert "not delivered at exit" in done.stderr
+
+
+def test_warnings_as_errors_and_a_home_that_cannot_be_written(
+    run_program: RunProgram, receiver: Receiver
+) -> None:
+    """Under python -W error, with a read-only home, telemetry raises into the program or is not delivered."""
+    done = run_program(
+        """
+        import otel_kit
+        telemetry = otel_kit.init_telemetry("job", console="off")
+        with telemetry.tracer.start_as_current_span("step"):
+            telemetry.logger.info("hello", **{f"key{n}": n for n in range(200)})
+        telemetry.meter.create_histogram("size").record(3)
+        """,
+        options=("-W", "error"),
+        env={
+            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http,
+            "HOME": "/proc",
+            "XDG_CACHE_HOME": "/proc/none",
+            "TMPDIR": "/proc/none",
+        },
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (len(receiver.spans), len(receiver.logs)) == (1, 1)
+    assert receiver.logs[0].dropped_attributes_count > 0
