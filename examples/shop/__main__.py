@@ -91,10 +91,10 @@ def progress(tally: Tally, end: str = "") -> None:
 def show(tally: Tally, figures: list[Figures]) -> None:
     """The table, and where to look; without a receiver one order, and how to get one."""
     print(f"\n{table(figures)}\n")
-    for line in links(tally.trace_id):
-        print(line)
     if not any(sum(service.delivered.values()) for service in figures):
         show_one_order(figures)
+    elif pages := list(links(tally.trace_id)):
+        print("\n".join(pages))
 
 
 def show_one_order(figures: list[Figures]) -> None:

@@ -14,23 +14,33 @@ JAEGER = "http://localhost:16686"
 PROMETHEUS = "http://localhost:9090"
 LOGS = "http://localhost:9428/select/vmui/"
 
+# Signal, what must answer, where to look. Without containers Jaeger and Prometheus have no pages, only their HTTP APIs.
+PLACES = (
+    ("traces", f"{JAEGER}/", f"{JAEGER}/trace/{{trace_id}}"),
+    ("traces", f"{JAEGER}/api/services", f"{JAEGER}/api/traces/{{trace_id}}"),
+    ("metrics", f"{PROMETHEUS}/query", f"{PROMETHEUS}/query?g0.expr=shop_orders_total"),
+    ("metrics", f"{PROMETHEUS}/-/ready", f"{PROMETHEUS}/api/v1/query?query=shop_orders_total"),
+    ("logs", LOGS, f"{LOGS}#/?query=trace_id%3A%22{{trace_id}}%22"),
+)
+PLACEHOLDER = "not the Jaeger UI"  # on the page of a Jaeger that was built without its page
+
 
 def links(trace_id: str | None) -> Iterator[str]:
-    """A line for each page that answers."""
-    trace = f"/trace/{trace_id}" if trace_id else ""
-    logs = f"#/?query=trace_id%3A%22{trace_id}%22" if trace_id else ""
-    pages = {"traces": (JAEGER, trace), "metrics": (PROMETHEUS, ""), "logs": (LOGS, logs)}
-    for name, (page, place) in pages.items():
-        if answers(page):
-            yield f"{name.ljust(8)} {page}{place}"
+    """A line for each signal that can be looked at: the trace and its log records, and the orders."""
+    found: set[str] = set()
+    for signal, page, place in PLACES:
+        if signal not in found and answers(page):
+            found.add(signal)
+            yield f"{signal:<8} {place.format(trace_id=trace_id) if trace_id else page}"
 
 
-def answers(url: str) -> bool:
-    """Whether a page is there."""
+def answers(page: str) -> bool:
+    """Whether a page is there, and is what it should be."""
     try:
-        return requests.get(url, timeout=1).ok
+        answer = requests.get(page, timeout=1)
     except requests.RequestException:
         return False
+    return answer.ok and PLACEHOLDER not in answer.text
 
 
 def is_listening(endpoint: str) -> bool:
