@@ -55,7 +55,11 @@ def is_listening(endpoint: str) -> bool:
 
 def next_command() -> str:
     """How to start the stack on this machine."""
-    return "docker compose up -d" if has_docker() else "make stack"
+    if has_docker():
+        return "docker compose up -d"
+    if shutil.which("go"):
+        return "make stack              # in another terminal, until Ctrl-C"
+    return "docker compose up -d    # with a Docker engine, or with Go: make stack"
 
 
 def has_docker() -> bool:
