@@ -318,6 +318,7 @@ class Batcher(Generic[T]):
             return Outcome({UNENCODABLE: self._weigh(part[0])})
 
     def _book(self, part: Sequence[T], outcome: Outcome) -> None:
+        self.outage.answered(outcome.trouble, self.ledger)  # first: who flushes finds it said
         weight = sum(map(self._weigh, part))
         with self._settled_some:
             for reason, lost in outcome.dropped.items():
@@ -328,9 +329,9 @@ class Batcher(Generic[T]):
             self._attempts += 1
             self._resume_at, self._told, self._backoff = 0.0, False, FIRST_BACKOFF
             self._settled_some.notify_all()
-        self.outage.answered(outcome.trouble, self.ledger)
 
     def _back_off(self, items: list[T], outcome: Outcome) -> None:
+        self.outage.failed(outcome.trouble, self.ledger)
         pause = self._backoff * random.uniform(0.75, 1.0) if outcome.after is None else outcome.after
         with self._settled_some:
             self._queue.extendleft(reversed(items))
@@ -340,10 +341,10 @@ class Batcher(Generic[T]):
             self._drop_oldest()
             self._attempts += 1
             self._nobody_at = self._attempts if outcome.refused else self._nobody_at
-            self._resume_at, self._told = time.monotonic() + pause, outcome.after is not None
+            self._resume_at = self._send_at = time.monotonic() + pause
+            self._told = outcome.after is not None
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
             self._settled_some.notify_all()
-        self.outage.failed(outcome.trouble, self.ledger)
 
 
 def flush_all(batchers: Iterable[Batcher[Any]], deadline: float) -> bool:
