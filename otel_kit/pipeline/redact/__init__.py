@@ -1,0 +1,18 @@
+"""Redaction: secrets stay in the process.
+
+Pure functions over text and plain data, and one file that knows the signals. In reading order:
+
+- ``finding``: where a secret stands, and which rule says so
+- ``vocabulary``, ``keys``: what a key says about its value
+- ``looks``: what a value looks like
+- ``tokens``, ``detectors``, ``personal``: values that prove themselves
+- ``values``, ``pairs``, ``cookies``, ``sentences``, ``urls``, ``sql``, ``arguments``: keys with values in every notation
+- ``rules``, ``patterns``, ``secret``: what a user adds
+- ``engine``: the redactor
+- ``surfaces``: every surface of the three signals
+
+A rule of this folder: a detector takes a text and yields findings; it replaces nothing, raises nothing but
+``TooMuchWork``, and its time is in proportion to the text.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,642 @@
+"""The redactor: keys and values in, the same without their secrets out.
+
+The way of a value: the verdict on its key (cached), then, for texts, a prefilter that knows the words that it has seen, and
+only for a text with something in it the detectors. What is fine comes back as the object that it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from otel_kit import _guard
+from otel_kit.pipeline.limit import clean_value
+from otel_kit.pipeline.redact import arguments, detectors, looks, sentences, sql, tokens, urls
+from otel_kit.pipeline.redact.cookies import cookie_rule
+from otel_kit.pipeline.redact.counts import count
+from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork, marker, settle
+from otel_kit.pipeline.redact.keys import PLAIN, Asks, Verdict, judge, words_of
+from otel_kit.pipeline.redact.keys import personal as personal_key
+from otel_kit.pipeline.redact.pairs import STEMS, authorization, pairs
+from otel_kit.pipeline.redact.personal import personal
+from otel_kit.pipeline.redact.personal import withheld as personal_withheld
+from otel_kit.pipeline.redact.rules import Rules
+from otel_kit.pipeline.redact.secret import is_secret
+from otel_kit.pipeline.redact.values import withheld
+
+DEEPEST = 16
+MOST_PARTS = 10_000
+# Of one record or span, as looked at by the detectors; what is beyond is withheld, so that an item's time is bounded.
+MOST_TEXT_OF_AN_ITEM = 262_144
+SHORTEST = 6
+LONGEST_CACHED, MOST_CACHED, MOST_WORDS = 512, 4_096, 16_384
+DEEPEST_ENCODING = 3
+
+DROPPED = object()
+_TRIGGER = expression(
+    rf"{STEMS}|://|[\w\-]{{16}}|\d[ \-]?(?:\d[ \-]?){{11}}|-----|\$\w|@|(?:^|\s)--?[a-z]|insert|basic|login|%[0-9a-f]{{2}}|/t|private-lines|\{{s"
+    r"|\+\d|\(\d|\d[.\-/ ]\d\d\d?[.\-/ ]\d|[a-z]{2}\d\d|::|\d:\d"
+)
+_HEXISH = expression(r"[0-9a-fA-F\-]+")
+_LONG_RUN = expression(r"[\w\-]{10}")
+_NAMES, _VALUES = (
+    ("name", "key", "header", "field", "param", "parameter", "attribute", "k"),
+    ("value", "val", "v", "content", "data", "default"),
+)
+_STATEMENTS, _PARAMETERS = (
+    ("statement", "sql", "query", "db.statement", "db.query.text"),
+    ("parameters", "params", "args", "bind", "binds", "values", "arguments"),
+)
+_SECRET_HOLDERS = frozenset(
+    "secrets credentials credential creds passwords tokens stringdata apikeys".split()
+)
+_BASE64 = expression(r"(?<![\w+/=\-])[A-Za-z0-9+/_\-]{24,}+={0,2}")
+
+
+class Redactor:
+    """Takes secrets out of keys, values and texts. Thread-safe; never raises.
+
+    Args:
+        rules: what to redact; default: secrets.
+    """
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.rules = rules or Rules()
+        self.off = self.rules.mode == "off"
+        self._key_of_hashes = self.rules.hashing_key() or secrets.token_bytes(32)
+        self._actions = {tuple(words_of(key)): action for key, action in self.rules.keys.items()}
+        self._verdicts: dict[str, tuple[Verdict, str]] = {}
+        self._clean: set[str] = set()
+        self._words: set[str] = set()
+        self._item = threading.local()
+
+    # keys
+
+    def verdict(self, key: str) -> tuple[Verdict, str]:
+        """The verdict on a key, and the action of a user's rule for it."""
+        known = self._verdicts.get(key)
+        if known is None:
+            if len(self._verdicts) >= MOST_CACHED:
+                self._verdicts.clear()
+            known = self._verdicts[key] = self._judge(key)
+        return known
+
+    def _judge(self, key: str) -> tuple[Verdict, str]:
+        if type(key) is not str:
+            return PLAIN, ""
+        verdict = judge(key)
+        action = self._action(key) if self._actions else ""
+        if action == "keep":
+            return PLAIN, ""
+        if (
+            not action
+            and self.rules.personal
+            and verdict.asks in (Asks.TEXT, Asks.QUANTITY)
+            and (rule := personal_key(key))
+        ):
+            return Verdict(Asks.NOTHING, rule, "personal"), ""
+        return (Verdict(Asks.NOTHING, "custom"), action) if action else (verdict, "")
+
+    def _action(self, key: str) -> str:
+        words = tuple(words_of(key))
+        return next((self._actions[words[i:]] for i in range(len(words)) if words[i:] in self._actions), "")
+
+    def key(self, key: str, surface: str = "key") -> str:
+        """A key without secrets in it; nearly always the key itself."""
+        if self.off or type(key) is not str or key in self._clean:
+            return key
+        shown = self.text(key, surface)
+        # Two keys that held two secrets stay two keys.
+        return key if shown is key else f"{shown}#{self.digest(key)}"
+
+    # values
+
+    def value(self, key: str, value: Any, surface: str = "attribute") -> Any:
+        """A value without secrets; the same object if there was nothing to do.
+
+        Args:
+            key: its key.
+            value: anything at all.
+            surface: where it stands, for the counts.
+
+        Returns:
+            The value, or :data:`DROPPED` where a user's rule says ``drop``.
+        """
+        if self.off:
+            return value
+        known = self._verdicts.get(key)
+        if known is None:
+            known = self.verdict(key) if isinstance(key, str) else (PLAIN, "")
+        kind = type(value)
+        if kind is str and known[0] is PLAIN and value in self._clean:
+            return value
+        if kind is bool or value is None or kind is float:
+            return value if not known[1] else self._acted(known, value, surface)
+        try:
+            if known[1]:
+                return self._acted(known, value, surface)
+            return self._walk(known[0], value, surface, _Walk())
+        except TooMuchWork:
+            return self._marked("too long", surface)
+        except Exception as error:
+            return self._failed(error, surface)
+
+    def text(self, text: str, surface: str = "text") -> str:
+        """A text without secrets; the same object if there was nothing to do."""
+        if self.off or text in self._clean or len(text) < SHORTEST:
+            return text
+        try:
+            return self._text(text, surface)
+        except TooMuchWork:
+            return self._marked("too long", surface)
+        except Exception as error:
+            return self._failed(error, surface)
+
+    def statement(self, statement: str, parameters: Any, surface: str = "sql") -> tuple[str, Any]:
+        """A SQL statement and its parameters: those that are bound by position are judged by their columns."""
+        if self.off:
+            return statement, parameters
+        try:
+            return self.text(statement, surface), self._bound(statement, parameters, surface)
+        except Exception as error:
+            return self._failed(error, surface), self._marked("error", surface)
+
+    def digest(self, value: object) -> str:
+        """Eight hexadecimal digits that are equal for equal values, and tell nothing else."""
+        data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, key=self._key_of_hashes, digest_size=4).hexdigest()
+
+    def begin(self) -> None:
+        """A new record or span begins: its texts may cost as much as any other's."""
+        self._item.spent = 0
+
+    def _acted(self, known: tuple[Verdict, str], value: Any, surface: str) -> Any:
+        action = known[1]
+        if value is None or value == "":
+            return value
+        count("custom", surface)
+        if action == "drop":
+            return DROPPED
+        shown = value if isinstance(value, str) else _revealed(value)
+        if action == "hash":
+            return f"[hash:{hashlib.blake2b(str(shown).encode('utf-8', 'surrogatepass'), key=self._key_of_hashes, digest_size=8).hexdigest()}]"
+        if action == "mask":
+            return "****" + (str(shown)[-4:] if len(str(shown)) >= 8 else "")
+        return marker("custom")
+
+    def _walk(self, verdict: Verdict, value: Any, surface: str, walk: _Walk) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._string(verdict, value, surface)
+        if value is None or kind is bool or kind is float:
+            return value
+        if kind is int:
+            return self._number(verdict, value, surface)
+        if is_secret(value):
+            return self._marked("secret", surface)
+        if isinstance(value, bytes | bytearray):
+            return self._bytes(verdict, bytes(value), surface)
+        if kind is not dict and kind is not list and kind is not tuple:
+            plain = clean_value(value)
+            return value if _simple(plain) and plain is value else self._walk(verdict, plain, surface, walk)
+        return self._container(verdict, value, surface, walk)
+
+    def _container(self, verdict: Verdict, value: Any, surface: str, walk: _Walk) -> Any:
+        if walk.depth >= DEEPEST:
+            return self._marked("too deep", surface)
+        walk.parts += len(value)
+        if walk.parts > MOST_PARTS:
+            return self._marked("too long", surface)
+        if id(value) in walk.inside:
+            return "[cycle]"
+        walk.inside.add(id(value))
+        walk.depth += 1
+        try:
+            if isinstance(value, dict):
+                return self._mapping(verdict, value, surface, walk)
+            return self._sequence(verdict, value, surface, walk)
+        finally:
+            walk.inside.discard(id(value))
+            walk.depth -= 1
+
+    # texts under a key
+
+    def _string(self, verdict: Verdict, value: str, surface: str) -> str:
+        asks = verdict.asks
+        if asks is Asks.TEXT or asks is Asks.QUANTITY:
+            if verdict.carrier:
+                return self._carried(verdict, value, surface)
+            return self._text(value, surface, cards=asks is Asks.TEXT)
+        if verdict.carrier == "authorization":
+            return self._carried(verdict, value, surface)
+        if verdict.carrier == "personal":
+            return (
+                self._marked(verdict.rule, surface)
+                if personal_withheld(verdict.rule, value)
+                else self._text(value, surface)
+            )
+        if withheld(verdict, value) and value not in self.rules.exempt_values:
+            return self._marked(verdict.rule, surface)
+        return self._text(value, surface)
+
+    def _carried(self, verdict: Verdict, value: str, surface: str) -> str:
+        """A header, a cookie, a query or a command whose notation the key tells."""
+        carrier = verdict.carrier
+        if len(value) >= LONGEST_TEXT:
+            return self._marked("too long", surface)
+        if carrier == "authorization":
+            return self._text(
+                self._replaced(value, list(authorization(value, 0, len(value))), surface), surface
+            )
+        if carrier == "cookie":
+            return self._cookies(value, surface)
+        if carrier == "query" and value[:1] not in "?#" and "=" in value[:200]:
+            shown = self._text("?" + value, surface)
+            return value if shown == "?" + value else shown[1:]
+        return self._text(value, surface, cards=verdict.asks is Asks.TEXT)
+
+    def _cookies(self, value: str, surface: str) -> str:
+        found = []
+        for part in re.finditer(r"([^=;\s][^=;]{0,255})=([^;]*)", value):
+            rule = cookie_rule(part.group(1).strip(), part.group(2).strip())
+            if rule:
+                found.append(Finding(part.start(2), part.end(2), rule))
+        # A cookie header without names is one opaque value.
+        if not found and "=" not in value.rstrip("=") and looks.opaque(value.strip(), 12, digests=True):
+            found.append(Finding(0, len(value), "cookie"))
+        return self._text(self._replaced(value, found, surface), surface)
+
+    def _number(self, verdict: Verdict, value: int, surface: str) -> Any:
+        asks = verdict.asks
+        if asks is Asks.TEXT:
+            if (
+                10**12 <= value < 10**19
+                and str(value) not in self.rules.exempt_values
+                and len(str(value)) in (15, 16)
+                and detectors.card(str(value))
+            ):
+                return self._marked("card", surface)
+            return value
+        if (
+            asks is Asks.QUANTITY
+            or (asks is Asks.NOTHING and -1000 < value < 1000)
+            or asks in (Asks.WORDLESS, Asks.RANDOM)
+        ):
+            return value
+        return self._marked(verdict.rule, surface) if withheld(verdict, str(value)) else value
+
+    def _bytes(self, verdict: Verdict, value: bytes, surface: str) -> Any:
+        if len(value) >= LONGEST_TEXT:
+            return self._marked("too long", surface)
+        text = value.decode("utf-8", "surrogateescape")
+        shown = self._string(verdict, text, surface)
+        return value if shown is text else shown.encode("utf-8", "surrogateescape")
+
+    # containers
+
+    def _mapping(self, verdict: Verdict, value: Mapping[Any, Any], surface: str, walk: _Walk) -> Any:
+        verdicts = _named_verdicts(value, self) if len(value) <= 32 else {}
+        bound = self._statement_parameters(value, surface) if len(value) <= 32 else {}
+        holder = (
+            verdict.rule in ("secret", "credential", "password", "token", "api_key")
+            or verdict.carrier == "holder"
+        )
+        copy: dict[Any, Any] = {}
+        same = True
+        for key, item in list(value.items()):
+            name = key if type(key) is str else str(key)
+            own, action = verdicts.get(name) or self.verdict(name)
+            if own is PLAIN and holder and not action:
+                own = Verdict(
+                    Asks.WORDLESS, verdict.rule or "secret", "holder" if verdict.asks is Asks.WORDLESS else ""
+                )
+            if action:
+                shown = self._acted((own, action), item, surface)
+            else:
+                shown = bound[name] if name in bound else self._walk(own, item, surface, walk)
+            shown_key = self.key(key, surface) if type(key) is str else key
+            same = same and shown is item and shown_key is key
+            if shown is not DROPPED:
+                copy[shown_key] = shown
+        return value if same else copy
+
+    def _statement_parameters(self, value: Mapping[Any, Any], surface: str) -> dict[str, Any]:
+        """Parameters that stand beside their statement: ``{"statement": …, "parameters": [...]}``."""
+        statement = next((value[name] for name in _STATEMENTS if isinstance(value.get(name), str)), None)
+        if statement is None or not (
+            "?" in statement
+            or "%s" in statement
+            or "$1" in statement
+            or ":1" in statement
+            or "@p" in statement
+        ):
+            return {}
+        found: dict[str, Any] = {}
+        for name in _PARAMETERS:
+            if isinstance(value.get(name), list | tuple):
+                found[name] = self._bound(statement, value[name], surface)
+        for name, item in value.items():
+            if isinstance(name, str) and name.startswith("db.query.parameter.") and name[19:].isdigit():
+                found[name] = self._bound_one(statement, int(name[19:]), item, surface)
+        return found
+
+    def _bound(self, statement: str, parameters: Any, surface: str) -> Any:
+        if isinstance(parameters, list | tuple) and parameters and len(statement) < LONGEST_TEXT:
+            holes = sql.columns_of_holes(statement)
+            if all(isinstance(row, list | tuple) for row in parameters):
+                rows = [self._row(holes, row, surface) for row in parameters[:1000]]
+                return parameters if all(map(_is, rows, parameters)) else type(parameters)(rows)
+            return self._row(holes, parameters, surface)
+        return self.value("parameters", parameters, surface)
+
+    def _row(self, holes: Sequence[str], row: Sequence[Any], surface: str) -> Any:
+        shown = [
+            self.value(holes[i] if i < len(holes) else "parameter", item, surface)
+            for i, item in enumerate(row)
+        ]
+        shown = [item if item is not DROPPED else marker("custom") for item in shown]
+        return row if all(map(_is, shown, row)) else type(row)(shown) if type(row) in (list, tuple) else shown
+
+    def _bound_one(self, statement: str, index: int, item: Any, surface: str) -> Any:
+        holes = sql.columns_of_holes(statement)
+        shown = self.value(holes[index] if index < len(holes) else "parameter", item, surface)
+        return marker("custom") if shown is DROPPED else shown
+
+    def _sequence(self, verdict: Verdict, value: Sequence[Any], surface: str, walk: _Walk) -> Any:
+        special = self._special_elements(verdict, value, surface)
+        shown = []
+        for index, item in enumerate(value):
+            if index in special:
+                shown.append(special[index])
+            else:
+                own, action = self.verdict(value[0]) if index == 1 and _is_pair(value) else (verdict, "")
+                walked = (
+                    self._acted((own, action), item, surface)
+                    if action
+                    else self._walk(own if own is not PLAIN else verdict, item, surface, walk)
+                )
+                shown.append(marker("custom") if walked is DROPPED else walked)
+        if all(map(_is, shown, value)):
+            return value
+        return tuple(shown) if type(value) is tuple else shown
+
+    def _special_elements(self, verdict: Verdict, value: Sequence[Any], surface: str) -> dict[int, Any]:
+        """Elements that their neighbour in front gives away: options of a command, headers in a flat list."""
+        if len(value) < 2 or len(value) > 1_000 or not any(map(_hints, value)):
+            return {}
+        found: dict[int, Any] = {}
+        for index, (start, end, rule) in arguments.secret_arguments(value).items():
+            found[index] = self._replaced(value[index], [Finding(start, end, rule)], surface)
+        if len(value) % 2 == 0 and all(isinstance(item, str) for item in value):
+            for index in range(0, len(value), 2):
+                own, action = self.verdict(value[index])
+                if (
+                    own.asks not in (Asks.TEXT, Asks.QUANTITY, Asks.RANDOM)
+                    and not action
+                    and index + 1 not in found
+                    and _names(value[index])
+                ):
+                    found[index + 1] = self._string(own, value[index + 1], surface)
+        return found
+
+    # texts
+
+    def _text(self, text: str, surface: str, *, cards: bool = True) -> str:
+        if text in self._clean or len(text) < SHORTEST:
+            return text
+        if len(text) >= LONGEST_TEXT:
+            return self._marked("too long", surface)
+        if not self.rules.patterns and self._harmless(text):
+            return text
+        self._spend(text)
+        found = settle(self._findings(text, cards=cards))
+        if not found:
+            self._remember(text)
+            return text
+        return self._replaced(text, found, surface)
+
+    def _spend(self, text: str) -> None:
+        if len(text) > 1_024:
+            spent = self._item.spent = getattr(self._item, "spent", 0) + len(text)
+            if spent > MOST_TEXT_OF_AN_ITEM:
+                raise TooMuchWork
+
+    def _remember(self, text: str) -> None:
+        if len(text) <= LONGEST_CACHED:
+            if len(self._clean) >= MOST_CACHED:
+                self._clean.clear()
+            self._clean.add(text)
+
+    def _harmless(self, text: str) -> bool:
+        """Whether no word of a text, and no neighbourhood of new ones, can begin a secret."""
+        if (
+            len(text) <= 40
+            and _HEXISH.fullmatch(text)
+            and not (text.replace("-", "").isdigit() and len(text) > 11)
+        ):
+            return not self.rules.personal
+        known = self._words
+        novel = [word for word in text.split() if word not in known]
+        if not novel:
+            return True
+        if _TRIGGER.search(" ".join(novel).lower()):
+            return False
+        if len(known) >= MOST_WORDS:
+            known.clear()
+        known.update(word for word in novel if len(word) <= 24 and word.isascii() and not _has_digit(word))
+        return True
+
+    def _findings(self, text: str, *, cards: bool = True, depth: int = 0) -> Iterable[Finding]:
+        """What every detector finds. Each stands behind a question that costs less than it does."""
+        lower = text.lower() if len(text.lower()) == len(text) else text
+        found = list(detectors.private_keys(text, lower))
+        if _LONG_RUN.search(text):
+            issued = list(tokens.issued(text))
+            found += issued
+            found += detectors.aws_secret_beside_its_id(text, issued)
+            found += tokens.shaped(text, lower)
+            found += tokens.in_manner(text)
+            found += detectors.json_web_tokens(text, lower)
+            found += detectors.base58_keys(text)
+            found += detectors.encoded_logins(text)
+        found += detectors.password_hashes(text, lower)
+        found += detectors.authorizations(text, lower)
+        found += urls.logins(text, lower)
+        found += urls.paths(text, lower)
+        found += pairs(text, lower)
+        found += sentences.sentences(text, lower)
+        found += sentences.protocols(text, lower)
+        found += arguments.commands(text)
+        if "'" in text or "[parameters:" in text or "$$" in text:
+            found += sql.statements(text)
+        if cards and _has_digit(text):
+            found += detectors.cards(text)
+        if self.rules.personal:
+            taken = settle(found)
+            # "user:password@host" is no mail address.
+            found += (finding for finding in personal(text, lower) if not _overlaps(finding, taken))
+        for name, pattern in self.rules.patterns.items():
+            found += [
+                Finding(*match.span(1 if pattern.groups else 0), name) for match in pattern.finditer(text)
+            ]  # type: ignore[union-attr]
+        if depth < DEEPEST_ENCODING:
+            found += self._decoded(text, depth)
+        if self.rules.exempt_values:
+            found = [
+                finding
+                for finding in found
+                if text[finding.start : finding.end] not in self.rules.exempt_values
+            ]
+        return found
+
+    def _decoded(self, text: str, depth: int) -> list[Finding]:
+        """What hides in percent-encoding, in base64 of something readable, and in JSON whose pairs stand apart."""
+        found = []
+        for start, end, plain in urls.encoded(text):
+            inner = settle(self._findings(plain, depth=depth + 1))
+            if inner:
+                found.append(Finding(start, end, inner[0].rule, urls.encode(_spliced(plain, inner))))
+        for match in _BASE64.finditer(text):
+            run = match.group()
+            if not looks.hexadecimal(run) and len(run) <= 8_192 and (plain := detectors.decoded(run)):
+                inner = settle(self._findings(plain, depth=depth + 1))
+                if inner:
+                    found.append(Finding(match.start(), match.end(), inner[0].rule))
+        if text[:1] in "{[" and text[-1:] in "}]" and depth == 0:
+            found += self._json(text)
+        return found
+
+    def _json(self, text: str) -> list[Finding]:
+        """What the structure of a JSON text gives away, at the places where the text has it."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            return []
+        found: list[Finding] = []
+        for value, rule in _withheld_leaves(data, self):
+            written = json.dumps(value)[1:-1]
+            for form in {written, json.dumps(value, ensure_ascii=False)[1:-1]}:
+                at = text.find(form) if len(form) >= 4 else -1
+                while at >= 0 and len(found) < 1_000:
+                    found.append(Finding(at, at + len(form), rule))
+                    at = text.find(form, at + len(form))
+        return found
+
+    def _replaced(self, text: str, found: Sequence[Finding], surface: str) -> str:
+        if not found:
+            return text
+        for finding in found:
+            count(finding.rule, surface)
+        return _spliced(text, found)
+
+    def _marked(self, rule: str, surface: str) -> str:
+        count(rule, surface)
+        return marker(rule)
+
+    def _failed(self, error: Exception, surface: str) -> str:
+        _guard.contained("redact", error)
+        return self._marked("error", surface)
+
+
+class _Walk:
+    """Where in a nested value the redactor is, and how much of it it has seen."""
+
+    __slots__ = ("depth", "inside", "parts")
+
+    def __init__(self) -> None:
+        self.depth = self.parts = 0
+        self.inside: set[int] = set()
+
+
+def _spliced(text: str, found: Sequence[Finding]) -> str:
+    parts, at = [], 0
+    for finding in found:
+        shown = marker(finding.rule) if finding.text is None else finding.text
+        parts += text[at : finding.start], finding.quote, shown, finding.quote
+        at = finding.end
+    return "".join([*parts, text[at:]])
+
+
+def _overlaps(finding: Finding, others: Sequence[Finding]) -> bool:
+    return any(other.start < finding.end and finding.start < other.end for other in others)
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _simple(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _revealed(value: Any) -> Any:
+    return value.reveal() if hasattr(value, "reveal") else value
+
+
+_DIGIT = expression(r"\d")
+
+
+def _has_digit(text: str) -> bool:
+    return _DIGIT.search(text) is not None
+
+
+def _hints(item: object) -> bool:
+    """Whether an element of a list is an option, or names a header or key."""
+    return isinstance(item, str) and 1 < len(item) <= 80 and (item[0] in "-/" or _names(item))
+
+
+def _names(item: str) -> bool:
+    return len(item) <= 80 and judge(item).asks not in (Asks.TEXT, Asks.QUANTITY, Asks.RANDOM)
+
+
+def _is_pair(value: Sequence[Any]) -> bool:
+    return len(value) == 2 and isinstance(value[0], str | bytes) and len(value[0]) <= 128
+
+
+def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, tuple[Verdict, str]]:
+    """``{"name": "password", "value": …}`` and pydantic's ``{"loc": ["body", "password"], "input": …}``."""
+    lowered = {key.lower(): key for key in value if isinstance(key, str)}
+    if "loc" in lowered and "input" in lowered:
+        where = value[lowered["loc"]]
+        last = where[-1] if isinstance(where, list | tuple) and where else where
+        return {lowered["input"]: redactor.verdict(str(last))}
+    for name in _NAMES:
+        if name in lowered and isinstance(value[lowered[name]], str):
+            verdict = redactor.verdict(value[lowered[name]])
+            if verdict[0] is not PLAIN or verdict[1]:
+                return {lowered[other]: verdict for other in _VALUES if other in lowered and other != name}
+    if str(value.get("kind", "")).lower() == "secret":
+        return {
+            name: (Verdict(Asks.WORDLESS, "secret", "holder"), "")
+            for name in ("data", "stringData")
+            if name in value
+        }
+    return {}
+
+
+def _withheld_leaves(data: Any, redactor: Redactor) -> list[tuple[str, str]]:
+    """Strings of a parsed JSON text that the walk over the structure would replace as a whole, each with its rule."""
+    shown = redactor._walk(PLAIN, data, "", _Walk())
+    found: list[tuple[str, str]] = []
+    _compare(data, shown, found)
+    return found
+
+
+def _compare(data: Any, shown: Any, found: list[tuple[str, str]]) -> None:
+    if data is shown:
+        return
+    if isinstance(data, str) and isinstance(shown, str):
+        if shown.startswith("[redacted:") and shown.endswith("]") and shown.count("[redacted:") == 1:
+            found.append((data, shown[10:-1]))
+    elif isinstance(data, dict) and isinstance(shown, dict):
+        for one, other in zip(data.values(), shown.values(), strict=False):
+            _compare(one, other, found)
+    elif isinstance(data, list) and isinstance(shown, list):
+        for one, other in zip(data, shown, strict=False):
+            _compare(one, other, found)

@@ -1,0 +1,52 @@
+"""A finding: where in a text a secret stands, and which rule says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+LONGEST_TEXT = 65_536
+
+
+class Finding(NamedTuple):
+    """A part of a text that must not leave.
+
+    Args:
+        start: where the secret begins.
+        end: where it ends.
+        rule: the rule that found it, as it is named in the replacement.
+        text: what stands there instead, when it is not the marker of the rule: a URL with its secret taken out.
+        quote: put around the marker where the bare value had no quotes and its neighbours have.
+    """
+
+    start: int
+    end: int
+    rule: str
+    text: str | None = None
+    quote: str = ""
+
+
+Findings = Iterator[Finding]
+Detector = Callable[[str, str], Iterable[Finding]]
+
+
+class TooMuchWork(Exception):
+    """A text holds more candidates than a text of its size has in good faith."""
+
+
+def marker(rule: str) -> str:
+    """What stands where a secret was: ``[redacted:dsn]``."""
+    return f"[redacted:{rule}]"
+
+
+def settle(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings in order, the overlapping ones as one, named by the one that begins first and reaches farthest."""
+    settled: list[Finding] = []
+    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
+        if settled and finding.start < settled[-1].end:
+            last = settled[-1]
+            if finding.end > last.end:
+                settled[-1] = Finding(last.start, finding.end, last.rule, None, last.quote)
+        elif finding.start < finding.end:
+            settled.append(finding)
+    return settled

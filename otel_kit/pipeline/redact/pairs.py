@@ -1,0 +1,376 @@
+"""Keys with their values in a text, in every notation that separates the two.
+
+``key=value``, ``key: value``, ``"key": "value"`` at any depth of escaping, ``key=>value``, ``--key value``, ``<key>value</key>``,
+``{"name": key, "value": value}``, ``("key", "value")``, ``PASSWORD 'value'``, ``set_password("value")``. The verdict on the key
+is the same as for an attribute's key.
+"""
+
+from __future__ import annotations
+
+import re
+
+from otel_kit.pipeline.redact import looks
+from otel_kit.pipeline.redact.cookies import cookies
+from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.keys import Asks, Verdict, fold, judge
+from otel_kit.pipeline.redact.values import Span, goes_on, refers, value_at, withheld
+from otel_kit.pipeline.redact.vocabulary import QUERY_NAMES
+
+MOST_CANDIDATES, MOST_CALLS = 1_000, 150
+# A look into brackets costs as much as this many candidates; so far is looked for their end, and for that of a header.
+COST_OF_BRACKETS = 8
+BRACKETS_REACH, HEADER_REACH = 1_024, 8_192
+# The letters that a key must contain before it is read as words at all.
+STEMS = (
+    "pass|pwd|psw|pw|secret|tok|key|auth|cred|cooki|sess|sid|sig|csrf|xsrf|jwt|bearer|otp|pin|cvv|cvc|csc|cvn|card|pan|"
+    "code|salt|pepper|psk|pat|sas|tan|puk|mnemonic|phrase|seed|assert|saml|verifier|ticket|nonce|hmac|mdp|motde|mot_de|mot-de|kenn|"
+    "clave|contras|geheim|zugang|jeton|senha|wacht|haslo|hasło|losen|lösen|parol|parool|kodeord|adgang|segred|sekret|hemlig|schl|"
+    "schlüssel|cle|clé|chiave|chave|llave|sleutel|segret|salas|heslo|sifre|şifre|jelsz|geslo|lozink|magic|remember|hook|license|"
+    "licence|hash|answer|community|kata|parrot|salaus|конт|парол|секрет|ключ|лозинк|密|口令|パス|秘密|シーク|暗証|비밀|암호|cc|bind|serial|login\\(|log_in\\(|sign_?in\\(|connect\\(|identified|input_value|"
+    "verification|webhook|digest|tgt|kek|dek|karte|tarjeta|carte"
+)
+STEM = expression(STEMS)
+_KEY = r"(?<![\w.])(?<!\w-)(\w++(?:[.\-]\w++)*+)"
+_CLOSE = r"(?:\\{0,7}[\"'`]|\]|%22|%5[dD]|&quot;|\\u0022|\*\*|\)(?=\s?=)|</b>|[?!]){0,3}"
+_PAIR = expression(
+    rf"{_KEY}({_CLOSE})[ \t]{{0,16}}(=>|:=|==|!=|<>|::?(?!//)|=|->|→|%3[dDaA]|\\u003d)[ \t]{{0,16}}(?:\r?\n[ \t]{{1,8}}(?=[\"'])){{0,1}}"
+)
+_LISTED = expression(
+    r"[\[(,]\s{0,8}b?\\{0,3}[\"']([\w.\-]{2,80})\\{0,3}[\"']\s{0,2},\s{0,8}(?=b?\\{0,3}[\"'])"
+)
+_FLAG = expression(r"(?<![\w\-])(?:--?|/)([A-Za-z]\w*+(?:[.\-]\w++)*+)(?:[ \t]{1,4}|[\"'],\s{0,8})(?![-<>|])")
+_NAMED = expression(
+    r"""(?<![\w])(?:name|key|id|field|header|headername|param|parameter|attribute|k|variable|env)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}["']?
+        ([\w.\-]{2,80})\\{0,3}["']?(?:[,;\s][^<>{}]{0,120}?|,)?[\s,;"'\\]\s{0,20}\\{0,3}["']?
+        (?:value|val|v|content|contents|data|default|stringvalue|string_value)\\{0,3}["']?\s{0,3}[=:]\s{0,3}""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+_NAMED_AFTER = expression(
+    r"""["']?\b(?:value|val|v|content)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}(["'])([^"'\\\n]{3,2048})\\{0,3}\1,?\s{1,8}\\{0,3}["']?
+        (?:name|key|header|field|k)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}["']([\w.\-]{2,80})\\{0,3}["']""",
+    re.VERBOSE | re.IGNORECASE,
+)  # fmt: skip
+_TAG = expression(
+    r"<(?:\w{1,30}:)?([\w.\-]{2,80})(?:\s[^<>]{0,200})?>\s{0,20}(?:<!\[CDATA\[)?([^<>]{1,16384}?)(?:\]\]>)?\s{0,20}</"
+)
+_TAG_NAMED = expression(
+    r"<\w{1,40}\s[^<>]{0,80}?\b(?:name|key)=[\"']([\w.\-]{2,80})[\"'][^<>]{0,120}>\s{0,20}(?:<value>)?([^<>]{1,4096}?)\s{0,20}</",
+    re.I,
+)
+_BESIDE = expression(
+    rf"{_KEY}[ \t]{{1,4}}(?:BY[ \t]{{1,4}}|by[ \t]{{1,4}}|VALUES?[ \t]{{1,4}})?(?=[NEne]?\\{{0,3}}['\"])"
+)
+_IDENTIFIED = expression(
+    r"\bidentified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?(?:by|as)[ \t]{1,4}(?:password[ \t]{1,4})?",
+    re.I,
+)
+_CALLEE = expression(r"(?<![\w])([A-Za-z_][\w.]{1,80})\(")
+_STRING = expression(
+    r"(?<![\w\\])[bBrRuUfFN]{0,2}\"([^\"\\\n]{0,400})\"|(?<![\w\\])[bBrRuUfFN]{0,2}'([^'\\\n]{0,400})'"
+)
+_SIGNS_IN = expression(
+    r"(?:log_?in|sign_?in|authenticate|(?:http)?_?(?:basic|digest|proxy)_?auth|bind|simple_bind_s?|set_auth|credentials|starttls|connect)$",
+    re.I,
+)
+_OPENS = expression(r"\s{0,4}([\[(])")
+_SCHEME = expression(r"([A-Za-z][A-Za-z0-9_\-]{1,30})[ \t]{1,4}(?=\S)")
+_INPUT_VALUE = expression(
+    r"^[ \t]{0,8}([\w.\-]{1,120})[ \t]*\r?\n[ \t]+[^\n]{0,400}?\binput_value=", re.MULTILINE
+)
+_BOUND_BY = {'"': '"', "'": "'", "`": "`"}
+_HEX_OR_LONG = expression(r"[\w+/=.~\-]{16,}")
+
+
+def pairs(text: str, lower: str) -> Findings:
+    """Every value whose key asks for it."""
+    folded = fold(lower) if not lower.isascii() else lower
+    if not STEM.search(folded) and not STEM.search(lower) and "?" not in text:
+        return
+    budget = MOST_CANDIDATES
+    done = 0
+    for match in _PAIR.finditer(text):
+        if match.start() < done:
+            continue
+        # "https://auth:8080/", "https://token:…@host": the userinfo or host of a URL is not a key.
+        if text.startswith("://", match.start() - 3) and match.start() >= 3 and match.group(3) == ":":
+            continue
+        verdict = _verdict(text, match, lower)
+        if verdict is None:
+            continue
+        budget -= COST_OF_BRACKETS if text[match.end() : match.end() + 1] in ("[", "(") else 1
+        if budget < 0:
+            raise TooMuchWork
+        if verdict.carrier in ("authorization", "cookie"):
+            done = min(_header_end(text, match.start(), match.end()), match.end() + HEADER_REACH)
+        for finding in _valued(
+            text, match.group(1), match.start(), match.end(), verdict, match.group(3), match.group(2)
+        ):
+            yield finding
+            done = max(done, finding.end)
+    yield from _other_notations(text, lower)
+
+
+def _verdict(text: str, match: re.Match[str], lower: str) -> Verdict | None:
+    key = match.group(1)
+    if _in_query(text, match):
+        rule = QUERY_NAMES.get(key.lower())
+        if rule:
+            return Verdict(Asks.RANDOM, rule)
+    if len(key) > 200:
+        key = key[-200:]
+    if not STEM.search(lower, match.start(1), match.end(1)) and (
+        key.isascii() or not STEM.search(fold(key.lower()))
+    ):
+        return None
+    verdict = judge(key)
+    return None if verdict.asks in (Asks.TEXT, Asks.QUANTITY) and not verdict.carrier else verdict
+
+
+def _in_query(text: str, match: re.Match[str]) -> bool:
+    return (
+        match.group(3) == "="
+        and match.start() > 0
+        and text[match.start() - 1] in "?&#"
+        and not match.group(2)
+    )
+
+
+def _valued(
+    text: str, key: str, start: int, position: int, verdict: Verdict, separator: str, close: str
+) -> Findings:
+    """The findings in the value behind a key."""
+    if verdict.carrier in ("authorization", "cookie"):
+        yield from _header(text, start, position, verdict)
+        return
+    span = value_at(text, position)
+    if span is None:
+        yield from _strings_in_brackets(text, position, verdict)
+        return
+    value = text[span.start : span.end]
+    if separator in ("==", "!=", "<>") and not span.quoted:
+        return
+    if not withheld(verdict, value) or (not span.quoted and _not_a_value(text, span, separator, verdict)):
+        return
+    end = span.end
+    if (
+        not span.quoted
+        and " phrase" in f" {verdict.rule}"
+        or "mnemonic" in key.lower()
+        or "phrase" in key.lower()
+    ):
+        end = span.end if span.quoted else _line_end(text, span.start)
+    quote = '"' if not span.quoted and close[:1] == '"' and separator == ":" else ""
+    yield Finding(span.start, end, verdict.rule, None, quote)
+
+
+def _not_a_value(text: str, span: Span, separator: str, verdict: Verdict) -> bool:
+    if refers(text, span):
+        return True
+    return separator in (":", "->", "→") and goes_on(text, span)
+
+
+_LINE = expression(r"[^\n\"'<>;]{0,512}")
+
+
+def _line_end(text: str, start: int) -> int:
+    match = _LINE.match(text, start)
+    return match.end() if match else start
+
+
+def _header(text: str, start: int, position: int, verdict: Verdict) -> Findings:
+    """The value of an Authorization or Cookie header: the scheme and the names stay."""
+    span = value_at(text, position)
+    if span is not None and span.quoted:
+        first, last = span.start, span.end
+    elif text[position : position + 1] in ("[", "("):
+        yield from _header_list(text, position, verdict)
+        return
+    else:
+        first, last = position, _header_end(text, start, position)
+    if verdict.carrier == "cookie":
+        yield from cookies(text, first, last)
+    else:
+        yield from authorization(text, first, last)
+
+
+def _header_list(text: str, position: int, verdict: Verdict) -> Findings:
+    close = {"[": "]", "(": ")"}[text[position]]
+    end = text.find(close, position, position + BRACKETS_REACH)
+    for match in _STRING.finditer(
+        text, position, end if end > 0 else min(len(text), position + BRACKETS_REACH)
+    ):
+        group = 1 if match.group(1) is not None else 2
+        reader = cookies if verdict.carrier == "cookie" else authorization
+        yield from reader(text, match.start(group), match.end(group))
+
+
+def _header_end(text: str, start: int, position: int) -> int:
+    """The end of the line, or the quote that was opened just before the header's name."""
+    reach = position + HEADER_REACH
+    end = text.find("\n", position, reach)
+    end = min(len(text), reach) if end < 0 else end
+    for literal in ("\\n", "\\r"):
+        at = text.find(literal, position, end)
+        end = at if at >= 0 else end
+    quote = _BOUND_BY.get(text[start - 1 : start]) if start else None
+    for closing in (quote,) if quote else ('"', "'"):
+        at = text.find(closing, position, end)
+        # Digest has quotes of its own; without an opening quote they belong to it when an equals sign stands before them.
+        if at >= 0 and (quote or text[at - 1] not in "=\\" and not _in_parameters(text, position, at)):
+            end = at
+    return end
+
+
+def _in_parameters(text: str, position: int, at: int) -> bool:
+    return '="' in text[position:at]
+
+
+def authorization(text: str, start: int, end: int) -> Findings:
+    """The credentials of an Authorization header, behind its scheme."""
+    scheme = _SCHEME.match(text, start, end)
+    if scheme:
+        start = scheme.end()
+    value = text[start:end].rstrip()
+    bare = value_at(text, start)
+    if not value or looks.placeholder(value):
+        return
+    if scheme and "=" in value.rstrip("=") and "," in value:
+        yield Finding(start, start + len(value), "authorization")
+        return
+    word_end = min(end, bare.end if bare and bare.end > start else start + len(value))
+    word = text[start:word_end]
+    if looks.placeholder(word) or (looks.wordy(word) and (" " in value or not scheme)):
+        return
+    yield Finding(start, word_end, "authorization")
+
+
+def _strings_in_brackets(text: str, position: int, verdict: Verdict) -> Findings:
+    """The strings of a list or tuple behind a key: ``tokens=['…', '…']``."""
+    head = text[position : position + 1]
+    if head not in ("[", "("):
+        return
+    end = text.find({"[": "]", "(": ")"}[head], position, position + BRACKETS_REACH)
+    strings = list(
+        _STRING.finditer(text, position, end if end > 0 else min(len(text), position + BRACKETS_REACH))
+    )
+    for number, match in enumerate(strings):
+        group = 1 if match.group(1) is not None else 2
+        value = match.group(group)
+        # auth=("ann", "…"): the first of two is the user.
+        user = verdict.rule == "token" and number == 0 and len(strings) == 2 and looks.wordy(value)
+        asked = verdict if verdict.asks is not Asks.WORDLESS else verdict._replace(asks=Asks.NOTHING)
+        if not user and (withheld(asked if number else verdict, value)):
+            yield Finding(match.start(group), match.end(group), verdict.rule)
+
+
+def _other_notations(text: str, lower: str) -> Findings:
+    yield from _keyed(text, _LISTED)
+    if "-" in text or "/" in text:
+        yield from _flags(text)
+    if "val" in lower or "content" in lower or "data" in lower:
+        yield from _keyed(text, _NAMED)
+        yield from _value_first(text)
+    if "</" in text:
+        yield from _tags(text)
+    if '"' in text or "'" in text:
+        yield from _beside(text)
+        if "(" in text:
+            yield from _calls(text)
+    if "input_value=" in text:
+        yield from _validation(text)
+
+
+def _keyed(text: str, pattern: re.Pattern[str]) -> Findings:
+    for match in pattern.finditer(text):
+        key = match.group(1)
+        verdict = judge(key)
+        if verdict.asks not in (Asks.TEXT, Asks.QUANTITY) or verdict.carrier in ("authorization", "cookie"):
+            yield from _valued(text, key, match.start(1), match.end(), verdict, "=", "")
+
+
+def _flags(text: str) -> Findings:
+    for match in _FLAG.finditer(text):
+        verdict = judge(match.group(1))
+        if verdict.asks in (Asks.TEXT, Asks.QUANTITY, Asks.CARD):
+            continue
+        span = value_at(text, match.end())
+        if span is None:
+            continue
+        value = text[span.start : span.end]
+        if withheld(verdict, value) and not (not span.quoted and goes_on(text, span)):
+            yield Finding(span.start, span.end, verdict.rule)
+
+
+def _value_first(text: str) -> Findings:
+    for match in _NAMED_AFTER.finditer(text):
+        verdict = judge(match.group(3))
+        if withheld(verdict, match.group(2)):
+            yield Finding(match.start(2), match.end(2), verdict.rule)
+
+
+def _tags(text: str) -> Findings:
+    for pattern in (_TAG, _TAG_NAMED):
+        for match in pattern.finditer(text):
+            verdict = judge(match.group(1))
+            if withheld(verdict, match.group(2)):
+                yield Finding(match.start(2), match.end(2), verdict.rule)
+
+
+def _beside(text: str) -> Findings:
+    """A key with nothing but white space before a quoted value: SQL's ``PASSWORD '…'``."""
+    for match in _BESIDE.finditer(text):
+        verdict = judge(match.group(1))
+        if verdict.asks in (Asks.TEXT, Asks.QUANTITY):
+            continue
+        span = value_at(text, match.end())
+        if span is not None and span.quoted:
+            value = text[span.start : span.end]
+            if (
+                " " not in value
+                and withheld(verdict, value)
+                and (verdict.asks is not Asks.NOTHING or _a_value(text, match, value))
+            ):
+                yield Finding(span.start, span.end, verdict.rule)
+    for match in _IDENTIFIED.finditer(text):
+        span = value_at(text, match.end())
+        if span is not None and not looks.placeholder(text[span.start : span.end]):
+            yield Finding(span.start, span.end, "password")
+
+
+def _a_value(text: str, match: re.Match[str], value: str) -> bool:
+    """Upper case is SQL; in prose ``the password "Email" field`` names a thing."""
+    return match.group(1).isupper() or looks.secretish(value)
+
+
+def _calls(text: str) -> Findings:
+    """Arguments of functions that take a secret: ``set_password("…")``, ``login("ann", "…")``."""
+    calls = 0
+    for match in _CALLEE.finditer(text):
+        name = match.group(1)
+        signs_in = _SIGNS_IN.search(name) is not None
+        verdict = judge(name)
+        if not signs_in and verdict.asks is not Asks.NOTHING:
+            continue
+        calls += 1
+        if calls > MOST_CALLS:
+            raise TooMuchWork
+        end = text.find(")", match.end(), match.end() + BRACKETS_REACH)
+        for string in _STRING.finditer(
+            text, match.end(), end if end > 0 else min(len(text), match.end() + 512)
+        ):
+            group = 1 if string.group(1) is not None else 2
+            value = string.group(group)
+            if looks.strong(value) or (
+                not signs_in and looks.secretish(value) and " " not in value and not looks.wordy(value)
+            ):
+                yield Finding(string.start(group), string.end(group), verdict.rule or "password")
+
+
+def _validation(text: str) -> Findings:
+    """A field's name on one line, its bad input on the next, as pydantic prints them."""
+    for match in _INPUT_VALUE.finditer(text):
+        verdict = judge(match.group(1))
+        span = value_at(text, match.end())
+        if span is not None and withheld(verdict, text[span.start : span.end]):
+            yield Finding(span.start, span.end, verdict.rule)

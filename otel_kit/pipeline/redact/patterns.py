@@ -1,0 +1,152 @@
+"""A user's regular expressions: those that may backtrack for seconds are refused when they are given.
+
+Python cannot interrupt a search, so a bad one is not tried on a long text. First its structure is looked at: a repeated
+group that itself repeats, or whose alternatives overlap, is refused. Then it is tried on texts made of its own characters
+that grow by steps: a search that takes long on a short text stops the trial before it takes very long.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from otel_kit.errors import SettingError
+from otel_kit.pipeline.redact.finding import LONGEST_TEXT
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    try:
+        from re import _parser as sre_parse  # type: ignore[attr-defined]
+    except ImportError:  # pragma: no cover - the module's name before Python 3.11
+        import sre_parse
+
+# A search in the longest text may take this long; the trial stops as soon as a shorter one shows that it would take longer.
+SECONDS_FOR_THE_LONGEST = 0.1
+LONGEST_PATTERN = 1_000
+_STEPS = (8, 12, 16, 18, 20, 22, 24, 26, 28, 32, 48, 64, 128, 256, 512, 1_024, 2_048, 4_096)
+_VALID = "an expression whose search takes time in proportion to the text"
+
+
+def checked(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    """A compiled pattern that is safe to run on any text of 64 kB.
+
+    Raises:
+        SettingError: it does not compile, matches the empty text, is too long, or may backtrack for long.
+    """
+    source = f"redact_rules.patterns[{name!r}]"
+    text = pattern if isinstance(pattern, str) else pattern.pattern
+    if len(text) > LONGEST_PATTERN:
+        raise SettingError(
+            source, "argument", text[:40] + "…", f"an expression of at most {LONGEST_PATTERN} characters"
+        )
+    try:
+        compiled = re.compile(pattern)
+        tree = sre_parse.parse(text, compiled.flags & ~re.DEBUG)
+    except (re.error, RecursionError, OverflowError, TypeError) as error:
+        raise SettingError(source, "argument", text, f"a regular expression ({error})") from None
+    if compiled.search("") is not None:
+        raise SettingError(source, "argument", text, "an expression that does not match the empty text")
+    if _nested(tree, repeated=False):
+        raise SettingError(source, "argument", text, f"{_VALID}; this one repeats a group that repeats")
+    slow = _slow(compiled, tree)
+    if slow:
+        raise SettingError(source, "argument", text, f"{_VALID}; this one took {slow}")
+    return compiled
+
+
+def _nested(tree: Any, *, repeated: bool) -> bool:
+    """Whether an unbounded repeat stands inside an unbounded repeat, where backtracking can divide a text in many ways."""
+    for kind, argument in tree:
+        name = str(kind)
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            _, most, inner = argument
+            unbounded = most is sre_parse.MAXREPEAT or most > 64
+            if unbounded and repeated and not _fenced(inner):
+                return True
+            if _nested(inner, repeated=repeated or unbounded):
+                return True
+        elif any(_nested(part, repeated=repeated) for part in _parts(argument)):
+            return True
+    return False
+
+
+def _fenced(inner: Any) -> bool:
+    return not len(inner)
+
+
+def _parts(argument: Any) -> Iterator[Any]:
+    """The patterns inside of one element of a parsed pattern."""
+    if isinstance(argument, sre_parse.SubPattern):
+        yield argument
+    elif isinstance(argument, tuple | list):
+        for part in argument:
+            yield from _parts(part)
+
+
+def _slow(compiled: re.Pattern[str], tree: Any) -> str:
+    """What the trial found, in words, or an empty string."""
+    for unit in _units(tree):
+        for size in _STEPS:
+            text = (unit * (size // len(unit) + 1))[:size] + "\0"
+            seconds = _seconds(compiled, text)
+            # Beyond a linear search the time of the longest text is at least in proportion to what this one took.
+            if seconds > SECONDS_FOR_THE_LONGEST / 10 and size < 64:
+                return f"{seconds * 1e3:.0f} ms for {size} characters"
+            expected = seconds * LONGEST_TEXT / size
+            if size >= 512 and expected > SECONDS_FOR_THE_LONGEST * 20:
+                return f"{seconds * 1e3:.0f} ms for {size} characters"
+    return ""
+
+
+def _seconds(compiled: re.Pattern[str], text: str) -> float:
+    """The time of all matches in a text, the better of two tries."""
+    best = float("inf")
+    for _ in range(2):
+        start = time.perf_counter()
+        for _ in compiled.finditer(text):
+            pass
+        best = min(best, time.perf_counter() - start)
+        if best > SECONDS_FOR_THE_LONGEST:
+            break
+    return best
+
+
+def _units(tree: Any) -> list[str]:
+    """Short texts of characters that the pattern accepts: what makes it backtrack is made of them."""
+    letters = list(dict.fromkeys(_letters(tree)))[:12]
+    units = [*letters, "".join(letters[:2]), "".join(letters)]
+    return [unit for unit in dict.fromkeys([*units, "a", "0", " ", "a0", "a ", "aA0_-"]) if unit]
+
+
+def _letters(tree: Any) -> Iterator[str]:
+    for kind, argument in tree:
+        name = str(kind)
+        if name == "LITERAL":
+            yield chr(argument)
+        elif name == "IN":
+            yield from _class(argument)
+        elif name == "RANGE":
+            yield chr(argument[0])
+        elif name == "CATEGORY":
+            yield {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " "}.get(str(argument), "a")
+        elif name in ("ANY", "NOT_LITERAL"):
+            yield "a"
+        else:
+            for part in _parts(argument):
+                yield from _letters(part)
+
+
+def _class(members: Any) -> Iterator[str]:
+    for kind, argument in members:
+        name = str(kind)
+        if name == "LITERAL":
+            yield chr(argument)
+        elif name == "RANGE":
+            yield chr(argument[0])
+        elif name == "CATEGORY":
+            yield {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " "}.get(str(argument), "a")
+        elif name == "NEGATE":
+            yield "a"

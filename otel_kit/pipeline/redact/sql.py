@@ -1,0 +1,186 @@
+"""SQL: literals and parameters by the column that they go to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from otel_kit.pipeline.redact import looks
+from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.keys import Asks, judge
+from otel_kit.pipeline.redact.values import withheld
+
+STATEMENT = expression(
+    r"\b(?:insert\s+(?:\w+\s+){0,2}into|replace\s+into|update|delete\s+from|select|merge\s+into|values|call|exec(?:ute)?|crypt|encrypt)\b",
+    re.I,
+)
+_INSERT = expression(
+    r"\b(?:insert|replace|merge)\s+(?:\w+\s+){0,2}into\s+[\w.\"`\[\]$]{1,200}\s*(?:\(([^()]{0,4000})\)\s*)?"
+    r"(?:\w+\s+\w+\s+value\s+)?values?\s*(?=\()",
+    re.IGNORECASE,
+)  # fmt: skip
+_TOKEN = expression(
+    r"""
+      (?P<string>[NEUneu]?&?'(?:[^'\\]|''|\\.)*+'|\$(\w{0,20})\$.*?\$\2\$)
+    | (?P<comment>--[^\n]*|/\*.*?\*/)
+    | (?P<hole>%\(\w+\)s|%s|\?|\$\d+|@p\d+\b|(?<![:\w]):\d+\b)
+    | (?P<name>"[^"]+"|`[^`]+`|\[\w+\]|[A-Za-z_][\w$.]*+)
+    | (?P<open>\()
+    | (?P<close>\))
+    | (?P<comma>,)
+    | (?P<end>;)
+    """,
+    re.VERBOSE | re.DOTALL,
+)  # fmt: skip
+_WORDS = frozenset(
+    """
+    and or not in is like ilike between where set values on having when then else case any all some exists as from select insert update
+    into null n e with coalesce lower upper trim cast convert binary collate limit offset escape similar to rlike regexp
+    """.split()
+)
+_FUNCTION_OF_SECRET = expression(
+    r"(?:crypt|encrypt|decrypt|md5|sha\d*|sha2|hash|hashbytes|digest|password|gen_salt|aes_\w+|pgp_sym_\w+|encode|bcrypt)$",
+    re.I,
+)
+_SHOWN = expression(r"\[SQL: (.{1,16384}?)\]\s{0,4}\[parameters: (.{1,16384}?)\](?=\s|$)", re.DOTALL)
+_ITEM = expression(
+    r"[bBrRuU]?'(?:[^'\\\n]|\\.)*+'|[bBrRuU]?\"(?:[^\"\\\n]|\\.)*+\"|[\[({]|[\])}]|[^\s,'\"\[\](){}]+"
+)
+_ECHO = expression(
+    r"\[(?:generated in|cached since|raw sql|no key|caching disabled|insertmanyvalues)[^\]\n]{0,120}\]\s{1,4}(?=[(\[{])"
+)
+MOST_HOLES = 1_000
+
+
+def statements(text: str) -> Findings:
+    """Literals of INSERT by column, or by their look where no column is named; SQLAlchemy's statement with parameters."""
+    for match in _INSERT.finditer(text):
+        columns = _columns(match.group(1))
+        yield from _rows(text, match.end(), columns)
+    for match in _SHOWN.finditer(text):
+        yield from _parameters(match, columns_of_holes(match.group(1)))
+    for match in _ECHO.finditer(text):
+        for item in _ITEM.finditer(text, match.end(), min(len(text), match.end() + 2048)):
+            if item.group()[0] in "'\"" and looks.strong(item.group()[1:-1]):
+                yield Finding(item.start() + 1, item.end() - 1, "sql")
+    yield from _wrapped(text)
+
+
+def _columns(listed: str | None) -> list[str] | None:
+    return None if listed is None else [column.strip().strip('"`[]') for column in listed.split(",")]
+
+
+def _rows(text: str, start: int, columns: list[str] | None) -> Findings:
+    """The string literals of the rows behind VALUES."""
+    depth, item = 0, 0
+    for token in _TOKEN.finditer(text, start):
+        kind = token.lastgroup
+        if kind == "open":
+            depth += 1
+            item = 0 if depth == 1 else item
+        elif kind == "close":
+            depth -= 1
+        elif kind == "comma" and depth == 1:
+            item += 1
+        elif kind == "string" and depth >= 1:
+            yield from _literal(token, columns[item] if columns and item < len(columns) else "")
+        elif depth <= 0 and kind in ("end", "name"):
+            return
+
+
+def _literal(token: re.Match[str], column: str) -> Findings:
+    raw = token.group()
+    front = raw.index("'") + 1 if "'" in raw[:3] else raw.index("$", 1) + 1
+    value = raw[front : -1 if "'" in raw[:3] else raw.rindex("$", 0, -1)]
+    verdict = judge(column) if column else None
+    asked = (
+        withheld(verdict, value)
+        if verdict and verdict.asks not in (Asks.TEXT, Asks.QUANTITY)
+        else (not column and looks.strong(value))
+    )
+    if asked:
+        rule = verdict.rule if verdict and verdict.rule else "sql"
+        yield Finding(token.start() + front, token.start() + front + len(value), rule)
+
+
+def _wrapped(text: str) -> Findings:
+    """Literals that go to a secret column through an operator, a function or a list: ``token IN ('…', '…')``."""
+    if not STATEMENT.search(text):
+        return
+    column, function = "", ""
+    for token in _TOKEN.finditer(text):
+        kind = token.lastgroup
+        if kind == "name":
+            name = token.group().strip('"`[]')
+            if name.lower() in _WORDS:
+                column = "" if name.lower() in ("and", "or", "where", "set", "from", "select") else column
+            elif text[token.end() : token.end() + 1] == "(":
+                function = name
+            else:
+                column, function = name, ""
+        elif kind == "end":
+            column = function = ""
+        elif kind == "string" and (column or function):
+            yield from _compared(token, column, function)
+
+
+def _compared(token: re.Match[str], column: str, function: str) -> Findings:
+    value = token.group()
+    if "'" not in value[:3]:
+        return
+    front = value.index("'") + 1
+    inner = value[front:-1]
+    verdict = judge(column.rpartition(".")[2]) if column else None
+    if verdict and withheld(verdict, inner.strip("%")):
+        yield Finding(token.start() + front, token.end() - 1, verdict.rule)
+    elif function and _FUNCTION_OF_SECRET.search(function) and looks.strong(inner):
+        yield Finding(token.start() + front, token.end() - 1, "sql")
+
+
+def columns_of_holes(statement: str) -> list[str]:
+    """For each ``?``, ``%s`` or ``$1`` of a statement the column that it is bound to; "" where that is unknown."""
+    insert = _INSERT.search(statement)
+    columns = _columns(insert.group(1)) if insert else None
+    holes: list[str] = []
+    depth = item = 0
+    column = ""
+    for token in _TOKEN.finditer(statement):
+        kind = token.lastgroup
+        inside = insert is not None and columns is not None and token.start() >= insert.end()
+        if kind == "open":
+            depth += 1
+            item = 0 if inside and depth == 1 else item
+        elif kind == "close":
+            depth -= 1
+        elif kind == "comma":
+            item += inside and depth == 1
+        elif kind == "name" and not inside:
+            name = token.group().strip('"`[]')
+            column = (
+                column if name.lower() in _WORDS or statement[token.end() : token.end() + 1] == "(" else name
+            )
+        elif kind == "hole" and len(holes) < MOST_HOLES and not token.group().startswith("%("):
+            found = columns[item] if inside and columns and item < len(columns) else column
+            holes.append(found.rpartition(".")[2].strip('"`[]'))
+    return holes
+
+
+def _parameters(match: re.Match[str], holes: Sequence[str]) -> Iterator[Finding]:
+    """Positional parameters as ``repr`` prints them: one row, or a list of rows."""
+    if not holes:
+        return
+    text, start, end = match.string, match.start(2), match.end(2)
+    index = 0
+    for item in _ITEM.finditer(text, start, end):
+        head = item.group()[0]
+        if head in "[({":
+            index = 0
+        elif head not in "])}":
+            verdict = judge(holes[index]) if index < len(holes) and holes[index] else None
+            quoted = item.group()[-1] in "'\""
+            front = item.group().find(item.group()[-1]) + 1 if quoted else 0
+            value = item.group()[front : -1 if quoted else None]
+            if verdict and withheld(verdict, value):
+                yield Finding(item.start() + front, item.end() - quoted, verdict.rule)
+            index += 1
