@@ -20,6 +20,10 @@ from examples.shop.load import Tally, drive
 from examples.shop.picture import one_order
 from examples.shop.processes import StartError, open_shop
 
+# How two sentences of otel_kit begin; the table and a sentence of ours say the same.
+NOT_DELIVERED = "otel_kit: not delivered at exit"
+CANNOT_DELIVER = "otel_kit: cannot deliver"
+
 
 def main() -> int:
     """Run the demo; 0 when it could, also when it was ended sooner."""
@@ -73,7 +77,7 @@ def open_and_count(seconds: float, closed: threading.Event) -> tuple[Tally, list
             tally = drive(services[0].url, seconds, closed, progress)
             progress(tally, "closing")
         progress(tally, "       \n")
-        return tally, [Figures(s.name, s.account(), s.complaint()) for s in services]
+        return tally, [Figures(s.name, s.account(), s.complaints()) for s in services]
 
 
 def progress(tally: Tally, end: str = "") -> None:
@@ -91,22 +95,32 @@ def progress(tally: Tally, end: str = "") -> None:
 def show(tally: Tally, figures: list[Figures]) -> None:
     """The table, and where to look; without a receiver one order, and how to get one."""
     print(f"\n{table(figures)}\n")
-    if not any(sum(service.delivered.values()) for service in figures):
-        show_one_order(figures)
-    elif pages := list(links(tally.trace_id)):
-        print("\n".join(pages))
-
-
-def show_one_order(figures: list[Figures]) -> None:
-    """Nothing was delivered: why, one order on the console instead, and how to change that."""
     endpoints = sorted(set().union(*(service.endpoints for service in figures)))
     if not endpoints:
         print("Nothing was to be delivered: OTEL_SDK_DISABLED or OTEL_*_EXPORTER says so.")
         return
-    if any(is_listening(endpoint) for endpoint in endpoints):
-        print("\n".join(service.complaint for service in figures[:1]))
-    else:
-        print(f"Nothing is listening at {' or '.join(endpoints)}.")
+    addresses = [endpoint for endpoint in endpoints if "://" in endpoint]  # the console is one, too
+    nobody = bool(addresses) and not any(map(is_listening, addresses))
+    for complaint in complaints(
+        figures, known=[NOT_DELIVERED, CANNOT_DELIVER] if nobody else [NOT_DELIVERED]
+    ):
+        print(complaint)
+    if nobody:
+        print(f"Nothing is listening at {' or '.join(addresses)}.")
+    if not any(sum(service.delivered.values()) for service in figures):
+        show_one_order()
+    elif pages := list(links(tally.trace_id)):
+        print("\n".join(pages))
+
+
+def complaints(figures: list[Figures], known: list[str]) -> list[str]:
+    """What telemetry complained about, each sentence once, without those that say what is known."""
+    all_of_them = dict.fromkeys(line for service in figures for line in service.complaints)
+    return [line for line in all_of_them if not line.startswith(tuple(known))]
+
+
+def show_one_order() -> None:
+    """One order on the console, and how to see more."""
     print("One order, on the console instead:\n")
     with tempfile.TemporaryDirectory(prefix="shop-") as folder:
         print(one_order(Path(folder)))

@@ -15,12 +15,12 @@ class Figures:
     Args:
         service: its name.
         account: what it wrote at its end: its ``requests``, and ``stats`` as ``telemetry.stats()`` gave them.
-        complaint: what its telemetry complained about, if it did.
+        complaints: what its telemetry complained about.
     """
 
-    def __init__(self, service: str, account: Mapping[str, Any], complaint: str = "") -> None:
+    def __init__(self, service: str, account: Mapping[str, Any], complaints: Sequence[str] = ()) -> None:
         stats = {signal: account.get("stats", {}).get(signal, {}) for signal in COLUMNS}
-        self.service, self.complaint = service, complaint
+        self.service, self.complaints = service, complaints
         self.requests = int(account.get("requests", 0))
         self.accepted = {signal: int(stats[signal].get("accepted", 0)) for signal in COLUMNS}
         self.delivered = {signal: int(stats[signal].get("delivered", 0)) for signal in COLUMNS}

@@ -77,9 +77,9 @@ class Service:
         """What it printed."""
         return self.output.read_text(encoding="utf-8", errors="replace").splitlines()
 
-    def complaint(self) -> str:
-        """What its telemetry complained about first; empty when all was well."""
-        return next((line for line in self.lines() if line.startswith("otel_kit: ")), "")
+    def complaints(self) -> list[str]:
+        """What its telemetry complained about; nothing when all was well."""
+        return [line for line in self.lines() if line.startswith("otel_kit: ")]
 
 
 @contextmanager

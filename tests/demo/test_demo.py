@@ -43,7 +43,8 @@ class Run(NamedTuple):
 
 
 def start(endpoint: str, seconds: float, *options: str, **settings: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    unwanted = ("OTEL_", "FORCE_COLOR")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return subprocess.Popen(
         [sys.executable, "-m", "examples.shop", *options],
         cwd=ROOT,
@@ -87,6 +88,20 @@ def alone() -> Run:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     return finish(start(f"http://127.0.0.1:{port}", 1))
+
+
+@pytest.fixture(scope="module")
+def interrupted() -> Run:
+    """Ended by SIGTERM, with a wrong setting; no service is left."""
+    with receiving() as receiver:
+        process = start(receiver.http, 300, OTEL_BSP_SCHEDULE_DELAY="100", OTEL_TRACES_SAMPLER="some")
+        assert receiver.wait_for(spans=5, timeout=30)
+        services = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        run = finish(process)
+    assert len(services) == 2
+    assert not psutil.wait_procs(services, timeout=5)[1]
+    return run
 
 
 def visits(run: Run, word: str) -> int:
@@ -249,18 +264,15 @@ def test_the_screen_is_calm(alone: Run, delivered: Run) -> None:
         assert max(map(len, run.out.splitlines())) <= 120
 
 
-def test_sigterm_closes_the_shop(receiver: Receiver) -> None:
-    """SIGTERM ends the demo without its table, with another status than 0, or leaves a service behind."""
-    receiver.clear()
-    process = start(receiver.http, 300, OTEL_BSP_SCHEDULE_DELAY="100")
-    assert receiver.wait_for(spans=5, timeout=30)
-    services = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGTERM)
-    run = finish(process)
-    assert len(services) == 2
-    assert not psutil.wait_procs(services, timeout=5)[1]
-    assert (run.status, run.err) == (0, "")
-    assert re.search(r"^inventory +\d+ ", run.out, re.MULTILINE)
+def test_sigterm_closes_the_shop(interrupted: Run) -> None:
+    """SIGTERM ends the demo without its table, or with another status than 0."""
+    assert (interrupted.status, interrupted.err) == (0, "")
+    assert re.search(r"^inventory +\d+ ", interrupted.out, re.MULTILINE)
+
+
+def test_what_telemetry_complains_about_is_shown(interrupted: Run) -> None:
+    """A wrong setting goes unnoticed because the services print to a file."""
+    assert interrupted.out.count("sampler (from OTEL_TRACES_SAMPLER) is 'some'") == 1
 
 
 @pytest.mark.slow
