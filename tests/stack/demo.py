@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sized
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.stack.apis import Jaeger, Logs, Span, Window, wait_for
+from tests.stack.apis import Jaeger, Logs, Span, Window
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("storefront", "inventory")
@@ -81,23 +83,19 @@ def logs_of(service: str, run: Run, logs: Logs) -> list[dict[str, str]]:
     return logs.find(f'"service.name":="{service}"', run.window)
 
 
-def assert_all_arrived(run: Run, jaeger: Jaeger, logs: Logs, seconds: float = 60) -> None:
+def assert_all_arrived(run: Run, jaeger: Jaeger, logs: Logs) -> None:
     """Both stores hold exactly what the services counted: nothing is missing and nothing is made up."""
     for service in SERVICES:
         spans, records = run.emitted(service, "spans"), run.emitted(service, "log_records")
         assert spans > 0
         assert records > 0
-        _wait_for_count(
-            lambda service=service: len(spans_of(service, run, jaeger)), spans, f"spans of {service}", seconds
-        )
-        _wait_for_count(
-            lambda service=service: len(logs_of(service, run, logs)),
-            records,
-            f"log records of {service}",
-            seconds,
-        )
+        _wait_for_count(partial(spans_of, service, run, jaeger), spans, f"spans of {service}")
+        _wait_for_count(partial(logs_of, service, run, logs), records, f"log records of {service}")
 
 
-def _wait_for_count(count: Any, expected: int, what: str, seconds: float) -> None:
-    wait_for(lambda: count() >= expected, f"{expected} {what}, have {count()}", seconds)
-    assert count() == expected, what
+def _wait_for_count(found: Callable[[], Sized], expected: int, what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while (count := len(found())) < expected:
+        assert time.monotonic() < deadline, f"not within {seconds} s: {count} of {expected} {what}"
+        time.sleep(0.5)
+    assert count == expected, what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -54,16 +55,22 @@ def test_monitor_tab_has_its_curves(run: Run, jaeger: Jaeger, curve: str) -> Non
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_monitor_counts_from_the_first_call_on(
+def test_span_metrics_count_every_span(
     run: Run, jaeger: Jaeger, prometheus: Prometheus, service: str
 ) -> None:
-    """The increase of the span metrics adds up to the run's spans: the first flush is counted too."""
+    """The calls that the Monitor reads are exactly the spans that the service emitted."""
+    calls = f'traces_span_metrics_calls_total{{service_name="{service}",{only_of(run, jaeger)}}}'
     spans = run.emitted(service, "spans")
-    seconds = round(run.window.end - run.window.start) + 60
-    series = f'traces_span_metrics_calls_total{{service_name="{service}",{only_of(run, jaeger)}}}'
-    calls = f"sum(increase({series}[{seconds}s]))"
-    # increase() extrapolates to the range's borders: near, not equal
-    wait_for(lambda: 0.9 * spans <= prometheus.value(calls) <= 1.1 * spans, f"{calls} to be about {spans}")
+    wait_for(lambda: prometheus.value(f"sum({calls})") == spans, f"{spans} calls of {service}")
+
+
+@pytest.mark.parametrize("counter", ["traces_span_metrics_calls_total", "shop_orders_total"])
+def test_counters_begin_at_zero(run: Run, jaeger: Jaeger, prometheus: Prometheus, counter: str) -> None:
+    """The first sample of each series is 0, or the rate of a short run would miss all that came before it."""
+    seconds = round(time.time() - run.window.start) + 10
+    since_the_start = f"{counter}{{{only_of(run, jaeger)}}}[{seconds}s]"
+    wait_for(lambda: prometheus.series(f"min_over_time({since_the_start})"), counter)
+    assert prometheus.series(f"min_over_time({since_the_start}) > 0") == []
 
 
 def test_metrics_name_their_process(run: Run, jaeger: Jaeger, prometheus: Prometheus) -> None:
