@@ -40,6 +40,8 @@ def main() -> int:
     except (StartError, requests.RequestException) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -71,7 +73,8 @@ def closed_by_signals() -> threading.Event:
 
 def open_and_count(seconds: float, closed: threading.Event) -> tuple[Tally, list[Figures]]:
     """One day in the shop: what the customers got, and what each service emitted."""
-    print(f"A shop in two services, storefront and inventory, open for {seconds:g} s. Ctrl-C closes it.")
+    words = f"A shop in two services, storefront and inventory, open for {seconds:g} s. Ctrl-C closes it."
+    print(words, flush=True)
     with tempfile.TemporaryDirectory(prefix="shop-") as folder:
         with open_shop(Path(folder)) as services:
             tally = drive(services[0].url, seconds, closed, progress)
@@ -83,9 +86,8 @@ def open_and_count(seconds: float, closed: threading.Event) -> tuple[Tally, list
 def progress(tally: Tally, end: str = "") -> None:
     """One line, written over and over on a terminal; elsewhere only its last state."""
     surprise = f", {tally.surprises} by surprise" if tally.surprises else ""
-    line = (
-        f"{tally.seconds:4.0f} s · {tally.requests:,} requests · {tally.errors} failed on purpose{surprise}"
-    )
+    failed = f"{tally.failures:,} failed on purpose{surprise}"
+    line = f"{tally.seconds:4.0f} s · {tally.requests:,} requests · {failed}"
     if sys.stdout.isatty():
         print(f"\r{line}   {end}", end="", flush=True)
     elif end.endswith("\n"):
@@ -101,9 +103,7 @@ def show(tally: Tally, figures: list[Figures]) -> None:
         return
     addresses = [endpoint for endpoint in endpoints if "://" in endpoint]  # the console is one, too
     nobody = bool(addresses) and not any(map(is_listening, addresses))
-    for complaint in complaints(
-        figures, known=[NOT_DELIVERED, CANNOT_DELIVER] if nobody else [NOT_DELIVERED]
-    ):
+    for complaint in complaints(figures, (NOT_DELIVERED, CANNOT_DELIVER) if nobody else (NOT_DELIVERED,)):
         print(complaint)
     if nobody:
         print(f"Nothing is listening at {' or '.join(addresses)}.")
@@ -113,10 +113,10 @@ def show(tally: Tally, figures: list[Figures]) -> None:
         print("\n".join(pages))
 
 
-def complaints(figures: list[Figures], known: list[str]) -> list[str]:
+def complaints(figures: list[Figures], known: tuple[str, ...]) -> list[str]:
     """What telemetry complained about, each sentence once, without those that say what is known."""
     all_of_them = dict.fromkeys(line for service in figures for line in service.complaints)
-    return [line for line in all_of_them if not line.startswith(tuple(known))]
+    return [line for line in all_of_them if not line.startswith(known)]
 
 
 def show_one_order() -> None:

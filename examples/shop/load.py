@@ -32,10 +32,10 @@ VISITS = (
 
 @dataclass
 class Tally:
-    """What came back so far: how many answers, errors among them, and errors that nobody meant."""
+    """What came back so far: how many answers, failures that were meant, and answers that were not."""
 
     requests: int = 0
-    errors: int = 0
+    failures: int = 0
     surprises: int = 0
     seconds: float = 0.0
     trace_id: str | None = None
@@ -45,7 +45,7 @@ class Tally:
         """Take in one answer, and keep the trace of the last order that went well."""
         with self.lock:
             self.requests += 1
-            self.errors += status >= 400
+            self.failures += status == expected >= 400
             self.surprises += status != expected
             self.trace_id = trace_id or self.trace_id
 
