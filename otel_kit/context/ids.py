@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
@@ -89,7 +90,11 @@ def attributes(context: Context | None = None) -> Mapping[str, Any]:
     foreign = _structlog_ids()
     if not foreign and remote is _NOTHING:
         return local.wire
-    return {**remote.wire, **{WIRE_NAMES.get(name, name): value for name, value in foreign.items()}, **local.wire}
+    return {
+        **remote.wire,
+        **{WIRE_NAMES.get(name, name): value for name, value in foreign.items()},
+        **local.wire,
+    }
 
 
 def current_context() -> dict[str, Any]:
@@ -285,10 +290,15 @@ def _id_value(value: object) -> IdValue:
     if kind is int and -(2**63) <= value < 2**63:  # type: ignore[operator]
         return value  # type: ignore[return-value]
     try:
-        text = str.__str__(value) if isinstance(value, str) else str(value)
+        text = str.__str__(value) if isinstance(value, str) else _text(value)
         return text[:LONGEST_VALUE].encode("utf-8", "replace").decode("utf-8")
     except Exception:
         return f"<{kind.__name__} without a text>"
+
+
+def _text(value: object) -> str:
+    # The text of a container may be endless: one that holds one ten times, which holds one ten times, and so on.
+    return reprlib.repr(value) if isinstance(value, list | tuple | dict | set | frozenset) else str(value)
 
 
 def _structlog_ids() -> Mapping[str, Any]:

@@ -8,16 +8,19 @@ way up.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
 import os
 import random
+import reprlib
 import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from time import monotonic_ns, time_ns
 from types import EllipsisType, TracebackType
 from typing import Any, TypeVar
@@ -44,6 +47,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 LONGEST_NAME = 1024
 LONGEST_TEXT = 65536
 MOST_TRACERS = 1000
+MOST_LINKS = 1000  # that are looked at when a span starts
 
 _logger = logging.getLogger(__name__)
 _runtime = otel_context._RUNTIME_CONTEXT
@@ -51,6 +55,9 @@ _NUMBERS = frozenset({int, bool, float})
 _UNLIMITED = sys.maxsize
 _MARK = "__otel_kit_recorded__"
 _UNSET = Status(StatusCode.UNSET)
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_abbreviated = reprlib.Repr()
+_abbreviated.maxlevel = 3
 _FLAGS = [TraceFlags(bits) for bits in range(4)]  # sampled is bit 0, a random trace id bit 1
 
 
@@ -269,7 +276,7 @@ class Span(sdk.Span):
         if self._end_time is not None:
             self._too_late("add_link")
             return
-        if isinstance(context, SpanContext) and (context.is_valid or attributes or context.trace_state):
+        if _is_a(context, SpanContext) and (context.is_valid or attributes or context.trace_state):
             bounded = self._bounded(attributes, self._live.limits.max_link_attributes)
             self._add_link(trace_api.Link(context, bounded))
 
@@ -285,11 +292,11 @@ class Span(sdk.Span):
         if self._end_time is not None:
             self._too_late("set_status")
             return
-        if isinstance(status, Status):
-            code, description = status.status_code, status.description
-        else:
-            code = status
-        if self._status.status_code is StatusCode.OK or code not in (StatusCode.OK, StatusCode.ERROR):
+        code: Any = status
+        if _is_a(status, Status):
+            code, description = code.status_code, code.description
+        known = code is StatusCode.OK or code is StatusCode.ERROR
+        if not known or self._status.status_code is StatusCode.OK:
             return
         if description is not None:
             description = _text(description, self._live.longest) if code is StatusCode.ERROR else None
@@ -356,10 +363,8 @@ class Span(sdk.Span):
             self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {_text(error, LONGEST_TEXT)}")
 
     def _record(self, error: BaseException, attributes: Any = None, timestamp: int | None = None) -> None:
-        try:
+        with contextlib.suppress(Exception):  # one that refuses the mark may be recorded twice
             error.__dict__[_MARK] = self._context.trace_id
-        except Exception as refused:
-            _guard.contained("traces.record_exception", refused)
         described = {
             semconv.EXCEPTION_TYPE: _type_name(error),
             semconv.EXCEPTION_MESSAGE: _text(error, self._live.longest),
@@ -410,7 +415,9 @@ class Span(sdk.Span):
         pairs = [(_text(key, LONGEST_NAME), self._clean(value, longest)) for key, value in _items(attributes)]
         named = {key: value for key, value in pairs if key}
         kept = dict(list(named.items())[:most])
-        bounded = BoundedAttributes(attributes=kept)
+        bounded = BoundedAttributes()
+        # Not through its methods: they would clean everything once more, with a warning for each oddity.
+        bounded._dict = kept
         bounded.dropped = len(pairs) - len(kept)
         return bounded
 
@@ -528,7 +535,7 @@ class Tracer(sdk.Tracer):
     ) -> trace_api.Span:
         """Start a span without making it current. Never raises."""
         try:
-            context = context if isinstance(context, dict) else None
+            context = context if _is_a(context, dict) else None
             parent = _step_over((_runtime.get_current() if context is None else context).get(_SPAN_KEY))
             if not self.span_processor._span_processors:
                 return _passed_on(parent)
@@ -569,7 +576,7 @@ class Tracer(sdk.Tracer):
         if not recording:
             return NonRecordingSpan(span_context)
         begun = now + clock if start_time is None else _nanoseconds(start_time, time_ns)
-        kind = kind if isinstance(kind, SpanKind) else SpanKind.INTERNAL
+        kind = kind if _is_a(kind, SpanKind) else SpanKind.INTERNAL
         # Past the SDK's __new__, which costs a call and only forbids what is done here.
         span: Span = object.__new__(Span)
         span._prepare(name, span_context, parent_context, kind, self, live, clock, begun, flags)
@@ -766,11 +773,16 @@ def _taken_back(token: Any) -> bool:
 
 def _add_links(span: Span, links: Any) -> None:
     try:
-        for link in links:
-            if isinstance(link, trace_api.Link):
+        for link in islice(links, MOST_LINKS):
+            if _is_a(link, trace_api.Link):
                 span.add_link(link.context, link.attributes)
     except Exception as error:
         _guard.contained("traces.links", error)
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    # isinstance() would ask the value itself what it is.
+    return issubclass(type(value), kind)
 
 
 def _or_unlimited(limit: int | None) -> int:
@@ -782,7 +794,7 @@ def _overrides(processor: sdk.SpanProcessor, method: str) -> bool:
 
 
 def _items(attributes: Any) -> list[tuple[Any, Any]]:
-    if not isinstance(attributes, Mapping):
+    if not _is_a(attributes, Mapping):
         return []
     try:
         return list(attributes.items())
@@ -800,23 +812,21 @@ def _text(value: Any, longest: int) -> str:
     if type(value) is str:
         return value if len(value) <= longest else value[:longest]
     try:
-        text = str.__str__(value) if isinstance(value, str) else str(value)
+        if _is_a(value, str):
+            return str.__str__(value)[:longest]
+        # A container is abbreviated: its own text may be endless.
+        text = _abbreviated.repr(value) if _is_a(value, _CONTAINERS) else str(value)
         return str.__str__(text)[:longest]
     except Exception:
         return f"<{type(value).__name__} cannot be shown>"
 
 
 def _plain(value: Any) -> Any:
-    """The cleaning of a provider that was given none: sequences of plain values are kept, anything else is
-    text.
-    """
-    if isinstance(value, bytes):
+    """What a provider does that was given no cleaning: sequences of plain values stay, all else is text."""
+    if _is_a(value, bytes):
         return value
-    if isinstance(value, list | tuple):
-        return tuple(
-            item if isinstance(item, str | int | float | None) else _text(item, LONGEST_TEXT)
-            for item in value
-        )
+    if _is_a(value, list | tuple):
+        return tuple([item if type(item) in _NUMBERS else _text(item, LONGEST_TEXT) for item in value])
     return _text(value, LONGEST_TEXT)
 
 

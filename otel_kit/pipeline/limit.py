@@ -21,7 +21,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
 from otel_kit import _guard
@@ -46,6 +46,7 @@ CYCLE = "[cycle]"
 
 _INT64 = 2**63
 _UINT64 = 2**64
+_NO_FLAGS = TraceFlags(0)
 
 
 def clean_value(value: Any) -> Any:
@@ -77,7 +78,7 @@ def clean_value(value: Any) -> Any:
 def clean_text(text: Any, longest: int = LONGEST_TEXT) -> str:
     """Make anything a plain ``str`` of bounded length that UTF-8 can carry."""
     if type(text) is not str:
-        text = "" if text is None else _shown(text)
+        text = "" if text is None else str.__str__(text) if _is_a(text, str) else _written(text)
     if len(text) > longest:
         text = text[:longest]
     if text.isascii():
@@ -92,14 +93,14 @@ def clean_text(text: Any, longest: int = LONGEST_TEXT) -> str:
 
 def clean_attributes(attributes: Any) -> Mapping[str, Any]:
     """The attributes with clean keys and values; the same object if there was nothing to do."""
-    if not attributes:
-        return {}
     try:
+        if not _is_a(attributes, Mapping):
+            return {}
         pairs = list(attributes.items())
     except Exception as error:
         _guard.contained("limit.attributes", error)
         return {}
-    cleaned = {}
+    cleaned: dict[str, Any] = {}
     same = True
     for key, value in pairs:
         name, held = _key(key), clean_value(value)
@@ -131,11 +132,11 @@ class _Copy:
     def _plain(self, value: Any) -> Any:
         if value is None or type(value) is bool:
             return value
-        if isinstance(value, float):
+        if _is_a(value, float):
             return float.__float__(value)
-        if isinstance(value, int):
+        if _is_a(value, int):
             return _int(value)
-        if isinstance(value, str):
+        if _is_a(value, str):
             return self._counted(clean_text(value))
         return self._counted(bytes(value[:LONGEST_TEXT]))
 
@@ -149,7 +150,7 @@ class _Copy:
             return CYCLE
         self._inside.add(id(value))
         try:
-            if isinstance(value, Mapping):
+            if _is_a(value, Mapping):
                 return {_key(key): self.of(item, depth + 1) for key, item in members}
             copy = tuple([self.of(item, depth + 1) for item in members])
         finally:
@@ -167,24 +168,24 @@ def _key(key: Any) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float | bytes | bytearray)
+    return value is None or _is_a(value, str | int | float | bytes | bytearray)
 
 
 def _members(value: Any) -> list[Any] | None:
     """What a container holds, up to the limit and a word about the rest; None for anything that is no
     container.
     """
-    if isinstance(value, Mapping):
+    if _is_a(value, Mapping):
         members = _first(value.items) if type(value) is not dict else _first(lambda: value.copy().items())
-        rest: Any = (f"[{len(value) - MOST_ITEMS} more]", True)
-    elif isinstance(value, Sequence | AbstractSet | deque) and not isinstance(value, memoryview):
-        members, rest = _first(lambda: value), f"[{len(value) - MOST_ITEMS} more]"
+        rest: Any = (f"[{len(value) - MOST_ITEMS + 1} more]", True)
+    elif _is_a(value, Sequence | AbstractSet | deque) and not _is_a(value, memoryview):
+        members, rest = _first(lambda: value), f"[{len(value) - MOST_ITEMS + 1} more]"
     elif type(value).__module__ == "numpy" and getattr(value, "size", MOST_ITEMS) < MOST_ITEMS:
         numbers = value.tolist()
-        return numbers if isinstance(numbers, list) else None
+        return numbers if _is_a(numbers, list) else None
     else:
         return None
-    return [*members, rest] if len(value) > MOST_ITEMS else members
+    return [*members[:-1], rest] if len(value) > MOST_ITEMS else members
 
 
 def _first(of: Any) -> list[Any]:
@@ -204,19 +205,38 @@ def _int(value: int) -> int | str:
 def _shown(value: Any) -> str:
     """The text of an object, by its own word if that can be had."""
     try:
-        if isinstance(value, str):
+        if _is_a(value, str):
             return str.__str__(value)
-        return str.__str__(repr(value) if isinstance(value, BaseException) else str(value))
+        return str.__str__(repr(value) if _is_a(value, BaseException) else str(value))
     except Exception:
         return _nameless(value)
+
+
+def _written(value: Any) -> str:
+    # A container is copied first: its own text may be endless.
+    copy = clean_value(value)
+    return copy if type(copy) is str else _shown(copy)
 
 
 def _nameless(value: Any) -> str:
     return f"<{clean_text(type(value).__name__, LONGEST_NAME)} cannot be shown>"
 
 
+def _is_a(value: Any, kind: Any) -> bool:
+    # isinstance() would ask the value itself what it is.
+    return issubclass(type(value), kind)
+
+
+def _id(value: Any, bits: int) -> int:
+    return value if _is_a(value, int) and 0 < int.__index__(value) < 2**bits else 0
+
+
 def _time(value: Any, otherwise: int) -> int:
     return value if type(value) is int and 0 <= value < _UINT64 else otherwise
+
+
+def _optional_time(value: Any) -> int | None:
+    return None if value is None else _time(value, 0)
 
 
 class LogLimiter(LogRecordProcessor):
@@ -234,6 +254,9 @@ class LogLimiter(LogRecordProcessor):
         observed = record.observed_timestamp = _time(record.observed_timestamp, 0)
         if record.timestamp is not None:
             record.timestamp = _time(record.timestamp, observed)
+        record.trace_id, record.span_id = _id(record.trace_id, 128), _id(record.span_id, 64)
+        if not _id(record.trace_flags, 32):
+            record.trace_flags = _NO_FLAGS
         log_record.instrumentation_scope = clean_scope(log_record.instrumentation_scope)
         log_record.resource = clean_resource(log_record.resource)
 
@@ -248,15 +271,15 @@ class LogLimiter(LogRecordProcessor):
 def _clean_in_place(attributes: Any) -> Any:
     """Clean attributes and keep their container, which counts what was dropped."""
     cleaned = clean_attributes(attributes)
-    if cleaned is attributes or not attributes:
+    if cleaned is attributes or type(attributes) is not BoundedAttributes:
         return cleaned
-    if isinstance(attributes, BoundedAttributes):
-        cleaned = _counting(cleaned, attributes.dropped)
-    return cleaned
+    return _counting(cleaned, attributes.dropped)
 
 
 def _counting(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:
-    bounded = BoundedAttributes(attributes=attributes, immutable=False)
+    bounded = BoundedAttributes(immutable=False)
+    # Not through its methods: they would clean everything once more, with a warning for each oddity.
+    bounded._dict = dict(attributes)
     bounded.dropped = dropped
     return bounded
 
@@ -268,7 +291,8 @@ class CleanSpan(ReadableSpan):
         super().__init__(
             context=span.context, parent=fields.pop("parent"), instrumentation_info=None, **fields
         )
-        self._counts = span.dropped_attributes, span.dropped_events, span.dropped_links
+        counts = [_field(span, f"dropped_{items}") for items in ("attributes", "events", "links")]
+        self._counts = [count or 0 for count in counts]
 
     @property
     def dropped_attributes(self) -> int:
@@ -293,10 +317,10 @@ def clean_span(span: ReadableSpan) -> ReadableSpan:
     none becomes the default; links to what cannot be referred to are left out.
     """
     start = _time(span.start_time, 0)
-    given = {name: getattr(span, name) for name in _SPAN_FIELDS}
+    given = {name: _field(span, name) for name in _SPAN_FIELDS}
     cleaned = {
         "name": clean_text(given["name"], LONGEST_NAME),
-        "kind": given["kind"] if isinstance(given["kind"], SpanKind) else SpanKind.INTERNAL,
+        "kind": given["kind"] if _is_a(given["kind"], SpanKind) else SpanKind.INTERNAL,
         "parent": given["parent"] if given["parent"] is None or _is_encodable(given["parent"]) else None,
         "status": _clean_status(given["status"]),
         "start_time": start,
@@ -325,6 +349,13 @@ _SPAN_FIELDS = (
     "resource",
     "instrumentation_scope",
 )
+
+
+def _field(span: ReadableSpan, name: str) -> Any:
+    try:
+        return getattr(span, name)
+    except Exception:  # a property that works on what it cannot work on
+        return None
 
 
 def clean_resource(resource: Any) -> Any:
@@ -394,6 +425,7 @@ def _clean_point(point: Any) -> Any:
     return _replaced(
         point,
         attributes=_clean_optional(point.attributes),
+        start_time_unix_nano=_optional_time(point.start_time_unix_nano),
         time_unix_nano=_time(point.time_unix_nano, 0),
         exemplars=_each(point.exemplars, _clean_exemplar),
         **numbers,
@@ -409,6 +441,8 @@ def _clean_exemplar(exemplar: Any) -> Any:
         value=number,
         filtered_attributes=_clean_optional(exemplar.filtered_attributes),
         time_unix_nano=_time(exemplar.time_unix_nano, 0),
+        trace_id=_id(exemplar.trace_id, 128) or None,
+        span_id=_id(exemplar.span_id, 64) or None,
     )
 
 
@@ -430,7 +464,7 @@ def _clean_link(link: Any) -> Any:
 
 
 def _clean_status(status: Any) -> Any:
-    if not isinstance(status, Status):
+    if not _is_a(status, Status):
         return Status(StatusCode.UNSET)
     if status.description is None:
         return status
@@ -443,9 +477,7 @@ def _clean_optional(attributes: Any) -> Any:
 
 
 def _is_encodable(context: Any) -> bool:
-    return (
-        isinstance(context, SpanContext) and 0 <= context.trace_id < 2**128 and 0 <= context.span_id < _UINT64
-    )
+    return _is_a(context, SpanContext) and 0 <= context.trace_id < 2**128 and 0 <= context.span_id < _UINT64
 
 
 def _number(value: Any) -> int | float | None:
