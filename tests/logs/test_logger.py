@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import os
 import pickle
+import signal
 import sys
+import threading
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +19,7 @@ import structlog
 
 from otel_kit import semconv
 from otel_kit.signals import get_logger
-from otel_kit.signals.logs import BoundLogger, activate, deactivate
+from otel_kit.signals.logs import BoundLogger, activate, deactivate, install_bridges, levels, record
 from otel_kit.signals.logs.values import CYCLE, TOO_DEEP
 
 METHODS = [
@@ -75,6 +79,12 @@ def test_the_place_is_the_users(records: Any) -> None:
     assert attributes[semconv.CODE_FILE_PATH] == __file__
     assert attributes[semconv.CODE_LINE_NUMBER] == line
     assert attributes[semconv.CODE_FUNCTION_NAME] == f"{__name__}.test_the_place_is_the_users"
+
+
+def test_a_place_that_is_given_stays(records: Any) -> None:
+    """A wrapper that knows the place better is overruled."""
+    get_logger("shop").info("here", **{semconv.CODE_FUNCTION_NAME: "their.own"})
+    assert records.one_raw.attributes[semconv.CODE_FUNCTION_NAME] == "their.own"
 
 
 def test_the_place_of_a_coroutine_is_the_users(records: Any) -> None:
@@ -444,6 +454,75 @@ def test_without_telemetry_events_go_to_logging(pipeline: Any, caplog: pytest.Lo
     assert bad.getMessage().startswith("bad %d [arguments ('x',) do not fit: ")
     assert failed.exc_info is not None
     assert isinstance(failed.exc_info[1], ValueError)
+
+
+def test_a_child_can_make_loggers_though_its_parent_was_making_one(records: Any) -> None:
+    """A process that is forked while another thread makes a logger hangs when it makes one."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with levels._lock:
+            held.set()
+            done.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(30)
+    child = os.fork()
+    if child == 0:
+        get_logger("made.in.the.child").info("x")
+        os._exit(7)
+    done.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_signal_handler_can_log(records: Any) -> None:
+    """A signal handler that logs hangs, or loses its events, because its thread is in the middle of a log call."""
+    log, said = get_logger("shop"), []
+
+    def handle(*_: Any) -> None:
+        said.append(len(said))
+        log.info("handler", number=len(said) - 1)
+
+    before = signal.signal(signal.SIGVTALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.001, 0.001)
+        deadline = time.monotonic() + 20
+        while len(said) < 100 and time.monotonic() < deadline:
+            log.info("program")
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    log.info("program")
+    got = [r.attributes["number"] for r in records.all if r.body == "handler"]
+    assert len(set(got)) == len(got)
+    # One that comes while another's is made up for is left out, lest a processor that logs never end.
+    assert len(said) == 100
+    assert len(got) >= 0.95 * len(said)
+
+
+@pytest.mark.parametrize("name", ["shop", "std"])
+def test_a_processor_that_logs_does_not_recurse(
+    pipeline: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A processor that logs on each record runs in circles, or what it says is lost."""
+    emit = record.get_logger
+
+    class Chatty:
+        def __init__(self, name: str) -> None:
+            self._logger = emit(name)
+
+        def emit(self, **fields: Any) -> None:
+            get_logger("inner").info("ours")
+            logging.getLogger("inner").info("std")
+            self._logger.emit(**fields)
+
+    monkeypatch.setattr(record, "get_logger", Chatty)
+    activate(console=False)
+    install_bridges()
+    (get_logger(name) if name == "shop" else logging.getLogger(name)).warning("outer")
+    assert [r.body for r in pipeline.all] == ["outer", "ours", "std"]
 
 
 def test_loggers_can_be_copied_and_pickled(records: Any) -> None:

@@ -322,6 +322,23 @@ def test_what_the_program_prints_is_marked(records: Any, tmp_path: Path) -> None
     ]
 
 
+def test_handlers_get_no_more_about_telemetry_or_after_the_end(records: Any) -> None:
+    """A level that we lowered lets the program's handlers print what they did not print, once we do not look at a record."""
+    stream = io.StringIO()
+    logging.root.addHandler(logging.StreamHandler(stream))
+    logging.getLogger("opentelemetry.sdk").info("about telemetry")
+    deactivate()
+    logging.getLogger("x").info("after the end")
+    logging.getLogger("x").warning("wanted")
+    assert stream.getvalue() == "wanted\n"
+
+
+def test_records_that_lack_everything(records: Any) -> None:
+    """A record made by hand, without name, level or time, makes us raise."""
+    logging.getLogger("x").handle(logging.makeLogRecord({"levelno": 30, "msg": "bare"}))
+    assert (records.one.logger, records.one.body) == ("x", "bare")
+
+
 def test_install_twice_and_again(pipeline: Any) -> None:
     """Bridges that are installed twice emit twice, or those that were removed do not come back."""
     before = logging.Logger.callHandlers

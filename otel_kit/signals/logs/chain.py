@@ -79,7 +79,8 @@ def locate(gate: Gate, method: str, event_dict: EventDict) -> EventDict:
     call: Call = event_dict[CALL]
     if "stacklevel" in event_dict:
         call.frame = _outer(call.frame, event_dict.pop("stacklevel"))
-    event_dict.update(code_attributes(call.frame))
+    for key, value in code_attributes(call.frame).items():
+        event_dict.setdefault(key, value)
     if "stack_info" in event_dict and true(event_dict.pop("stack_info")):
         event_dict[semconv.CODE_STACKTRACE] = stack(call.frame)
     return event_dict

@@ -7,6 +7,7 @@ A threshold is looked up once per logger name and kept in a :class:`Gate`, which
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -185,3 +186,12 @@ def follow(follower: Callable[[Levels], None] | None) -> None:
     _followers.clear()
     if follower is not None:
         _followers.append(follower)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

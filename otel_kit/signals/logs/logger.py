@@ -163,7 +163,8 @@ class BoundLogger(BoundLoggerBase):
         self, level: int, method: str, event: Any, args: tuple[Any, ...], kw: dict[str, Any], frame: FrameType
     ) -> None:
         if record.state.active or fallback.wants(self._logger.name, level):
-            record.guarded("logs.emit", self._run_chain, method, Call(level, event, args, frame), kw)
+            call = Call(level, event, args, frame)
+            record.guarded("logs.emit", self._run_chain, method, call, kw, later=True)
 
     def _run_chain(self, method: str, call: Call, kw: dict[str, Any]) -> None:
         event_dict: Any = {**self._context, **kw} if self._context else kw

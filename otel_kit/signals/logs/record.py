@@ -22,8 +22,10 @@ from otel_kit.signals.logs.values import plain_attributes, text
 SHOWN_KEY = create_key("otel_kit_log_shown")
 # Loggers are kept by name up to this many; a program that makes up names pays a little more from then on, not memory.
 MAX_SCOPES = 1000
-# An event said inside the __str__ of a value is kept, one said inside that is not; none from inside the SDK.
+# An event said inside the __str__ of a value is kept, one said inside that is not. What is said while the SDK is at work, by
+# a processor or by a signal handler, waits until it has finished; what is said then is not kept, for it would never end.
 _NESTED, _CLOSED = 1, 9
+MOST_WAITING = 100
 
 
 class _State:
@@ -34,7 +36,13 @@ class _State:
 
 
 class _Depth(threading.local):
+    """How deep this thread is in steps of ours, and what waits for the outermost of them to end."""
+
     value = 0
+    draining = False
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = []
 
 
 state = _State()
@@ -55,14 +63,22 @@ def already_shown(context: Context | None) -> bool:
     return bool(context) and bool(get_value(SHOWN_KEY, context))
 
 
-def guarded(where: str, step: Callable[..., None], *arguments: Any) -> bool:
+def guarded(where: str, step: Callable[..., None], *arguments: Any, later: bool = False) -> bool:
     """Run a step of ours inside a call of the program: it never raises and never runs in circles.
 
+    Args:
+        where: the part that failed, for the count of contained errors.
+        step: what to do.
+        arguments: the step's.
+        later: where the thread is inside the SDK, the step may run after that.
+
     Returns:
-        False if the step was left out, because it is running already in this thread.
+        False if the step was not run now, because this thread is in one already.
     """
     depth = _depth.value
     if depth > _NESTED:
+        if later and depth >= _CLOSED and not _depth.draining and len(_depth.waiting) < MOST_WAITING:
+            _depth.waiting.append((where, step, arguments))
         return False
     _depth.value = depth + 1
     try:
@@ -71,7 +87,19 @@ def guarded(where: str, step: Callable[..., None], *arguments: Any) -> bool:
         _guard.contained(where, error)
     finally:
         _depth.value = depth
+        if depth == 0 and _depth.waiting:
+            _drain()
     return True
+
+
+def _drain() -> None:
+    _depth.draining = True
+    try:
+        while _depth.waiting:
+            where, step, arguments = _depth.waiting.pop(0)
+            guarded(where, step, *arguments)
+    finally:
+        _depth.draining = False
 
 
 def emit(
@@ -134,8 +162,12 @@ def _severity(level: int) -> tuple[SeverityNumber, str]:
 
 def _scope(name: str) -> tuple[Callable[..., None], bool]:
     """How to emit to the OTel logger of that name, and whether it takes any value; the SDK's own takes plain ones only."""
-    # The SDK keeps each logger that it was asked for by name alone for ever; with attributes it keeps none.
-    logger = get_logger(name) if len(_scopes) < MAX_SCOPES else get_logger(name, attributes={})
+    depth, _depth.value = _depth.value, _CLOSED  # its provider has locks, on which a signal handler would wait for ever
+    try:
+        # The SDK keeps each logger that it was asked for by name alone for ever; with attributes it keeps none.
+        logger = get_logger(name) if len(_scopes) < MAX_SCOPES else get_logger(name, attributes={})
+    finally:
+        _depth.value = depth
     found = logger.emit, not type(logger).__module__.startswith("opentelemetry.")
     if len(_scopes) < MAX_SCOPES:
         _scopes[name] = found

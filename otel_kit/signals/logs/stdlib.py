@@ -96,26 +96,27 @@ def known_already(name: str | None) -> Iterator[None]:
 
 def _call_handlers(logger: logging.Logger, made: logging.LogRecord) -> None:
     verdict = [True]
-    if _Hook.on and record.state.active and not _is_about_telemetry(made.name):
-        record.guarded("logs.stdlib", _take, logger, made, verdict)
+    if _Hook.on:
+        record.guarded("logs.stdlib", _take, logger, made, verdict, later=True)
     if verdict[0]:
         _Hook.original(logger, made)
 
 
 def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) -> None:
     """Make a record of it, and say whether the program's handlers are to see it."""
-    wanted = made.levelno >= stdlib_levels.program_level(logger)
+    wanted = verdict[0] = made.levelno >= stdlib_levels.program_level(logger)
+    name = made.name or logger.name
+    if not record.state.active or _is_about_telemetry(name):
+        return
     shown = False
     if record.state.console:
         found, prints = survey(logger, made.levelno)
         # Without any handler the standard library prints warnings itself: our console does that then.
         verdict[0], shown = wanted and found, wanted and prints
-    else:
-        verdict[0] = wanted
-    if quiet.name == made.name:
+    if quiet.name == name:
         quiet.name = None
-    elif made.levelno >= levels.threshold(made.name):
-        _emit(made, shown)
+    elif made.levelno >= levels.threshold(name):
+        _emit(name, made, shown)
 
 
 def _is_about_telemetry(name: str) -> bool:
@@ -125,7 +126,7 @@ def _is_about_telemetry(name: str) -> bool:
     return family in _TRANSPORT and bool(get_value(_SUPPRESS_INSTRUMENTATION_KEY))
 
 
-def _emit(made: logging.LogRecord, shown: bool) -> None:
+def _emit(name: str, made: logging.LogRecord, shown: bool) -> None:
     body, attributes = _said(made)
     attributes.update(_extra_fields(vars(made)))
     event_name = attributes.pop("event_name", None)
@@ -134,7 +135,7 @@ def _emit(made: logging.LogRecord, shown: bool) -> None:
     if exception is None and made.exc_text:
         attributes[semconv.EXCEPTION_STACKTRACE] = made.exc_text
     record.emit(
-        made.name,
+        name,
         made.levelno,
         body,
         attributes,

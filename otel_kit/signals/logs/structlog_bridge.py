@@ -14,6 +14,7 @@ structlog is not imported here: a program that does not use it does not pay for 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -238,3 +239,12 @@ def _said(event: _Event, event_dict: Mapping[str, Any], body_key: str) -> tuple[
     if "exception" in event_dict and event.exception is None:
         more["exception"] = event_dict["exception"]
     return body, {**more, **attributes}
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
