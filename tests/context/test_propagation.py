@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
@@ -181,6 +181,7 @@ def test_a_carrier_that_raises_is_contained(monkeypatch: pytest.MonkeyPatch) -> 
     assert _guard.contained_counts() == {"context.baggage": 2}
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=50), max_size=10))
 def test_any_baggage_survives_the_way(entries: dict[str, str]) -> None:
     """Some text that the W3C's grammar can carry arrives changed."""
@@ -192,6 +193,7 @@ def test_any_baggage_survives_the_way(entries: dict[str, str]) -> None:
     assert {k: v for k, v in arrived.items() if k in clean} == clean
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=300))
 def test_any_header_is_survived(header: str) -> None:
     """Some header raises."""

@@ -419,7 +419,7 @@ anything = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(anything)
 def test_any_value_can_be_encoded(value: Any) -> None:
     """Some nested value raises, or comes out so that the encoder refuses it."""
