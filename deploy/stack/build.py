@@ -18,6 +18,8 @@ GO_MISSING = (
     "The stack is built with Go, and there is no `go` on the PATH: install Go 1.25 or newer from "
     "https://go.dev/dl/, or start the same stack with a Docker engine by `docker compose up -d`."
 )
+# No stamp of a repository that the cache may happen to lie in, no path of this machine, no debugging tables.
+BUILD_FLAGS = ("-buildvcs=false", "-trimpath", "-ldflags=-s -w")
 LINES_OF_LOG = 15
 SECONDS_BETWEEN_LINES = 60
 
@@ -44,7 +46,9 @@ def build() -> dict[str, Path]:
     if todo and shutil.which("go") is None:
         raise StackError(GO_MISSING)
     if len(todo) > 1:
-        print("The first build takes about 12 minutes on two cores, and about 6 GB of disk for Go's caches.")
+        print(
+            "The first build takes about a quarter of an hour on two cores, and about 6 GB for Go's caches."
+        )
     for program in todo:
         _build_one(program)
     return {program.name: cached(program) for program in PROGRAMS}
@@ -69,18 +73,8 @@ def _build_one(program: Program) -> None:
         go = _Go(f"{program.name} {program.version}", Path(folder))
         sources = _locked_collector(go) if program is COLLECTOR else _module_folder(go, program.module)
         out = Path(folder, "program")
-        go.run(
-            "go",
-            "build",
-            "-trimpath",
-            "-ldflags=-s -w",
-            "-tags",
-            program.tags,
-            "-o",
-            str(out),
-            program.package,
-            cwd=sources,
-        )
+        flags = (*BUILD_FLAGS, f"-tags={program.tags}", f"-o={out}")
+        go.run("go", "build", *flags, program.package, cwd=sources)
         os.replace(out, cached(program))
         go.done()
 
@@ -140,14 +134,15 @@ class _Go:
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         shown = self._seconds()
-        while True:
-            try:
-                process.wait(timeout=1)
-                return
-            except subprocess.TimeoutExpired:
-                if sys.stdout.isatty() or self._seconds() - shown >= SECONDS_BETWEEN_LINES:
+        try:
+            while process.poll() is None:
+                time.sleep(0.2)
+                if self._seconds() - shown >= (1 if sys.stdout.isatty() else SECONDS_BETWEEN_LINES):
                     shown = self._seconds()
                     self._show(f"building, {shown} s")
+        except BaseException:
+            process.kill()
+            raise
 
     def _seconds(self) -> int:
         return round(time.monotonic() - self.started)
