@@ -34,10 +34,10 @@ check: $(STAMP)  ## types and style
 	@$(BIN)/mypy
 
 stack-build: $(STAMP)  ## build collector, Jaeger, Prometheus and log store with Go (kept in the cache)
-	@$(BIN)/python deploy/stack.py build
+	@$(BIN)/python -m deploy.stack build
 
 stack: $(STAMP)  ## run the four programs as plain processes, until Ctrl-C
-	@$(BIN)/python deploy/stack.py up
+	@$(BIN)/python -m deploy.stack up
 
 stack-test: $(STAMP)  ## test the shipped configuration against the real four programs
 	@$(BIN)/python -m pytest -m stack tests/stack

@@ -110,10 +110,11 @@ def page(lines: list[str], rounds: int) -> str:
 
 
 NOTES = (
-    "- The stock side has what its documentation shows; otel_kit's side has everything that is on by default: context ids, code",
-    "  location on each record, limits on hostile values, exact counts, process metrics.",
-    "- Stock log calls are `logging` with the SDK's `LoggingHandler`, ours are structlog calls; "through `logging`" is the same on both.",
-    "- A filtered stock call is `logging`'s own check of a cached level, in C where possible: it is the cheaper one.",
+    "- The stock side has what its documentation shows; otel_kit's side has all that is on by default: context ids,",
+    "  code location on each record, limits on hostile values, exact counts, process metrics.",
+    "- Stock log calls are `logging` with the SDK's `LoggingHandler`, ours are structlog calls; the row that says",
+    '  "through `logging`" is the same call on both sides.',
+    "- Below the level `logging` compares with a cached verdict; a structlog call has its keywords packed first.",
 )
 
 

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class OtelKitError(Exception):
@@ -45,6 +44,8 @@ class UnknownSettingError(OtelKitError, TypeError):
     """
 
     def __init__(self, setting: str, source: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches  # only here: a program without mistakes need not load it
+
         names = sorted(known)
         near = get_close_matches(setting, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(names)}"
