@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from otel_kit import context
+from otel_kit.pipeline.limit import clean_attributes
 
 
 class SpanEnricher(SpanProcessor):
@@ -30,10 +30,12 @@ class LogEnricher(LogRecordProcessor):
         """Set the ids that are not among the record's own attributes."""
         record = log_record.log_record
         if ids := context.attributes(record.context):
-            if not isinstance(record.attributes, MutableMapping):
-                record.attributes = dict(record.attributes or {})
+            given = record.attributes
+            if type(given) is not BoundedAttributes:
+                # A dict may be the caller's own, which must not change.
+                given = record.attributes = dict(clean_attributes(given))
             for name, value in ids.items():
-                record.attributes.setdefault(name, value)
+                given.setdefault(name, value)
 
     def shutdown(self) -> None:
         """There is nothing to shut down."""

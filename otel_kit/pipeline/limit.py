@@ -246,7 +246,7 @@ class LogLimiter(LogRecordProcessor):
         """Clean all fields in place."""
         record = log_record.log_record
         record.body = clean_value(record.body)
-        record.attributes = _clean_in_place(record.attributes)
+        record.attributes = _clean_own(record.attributes)
         if record.severity_text is not None:
             record.severity_text = clean_text(record.severity_text, LONGEST_NAME)
         if record.event_name is not None:
@@ -268,12 +268,12 @@ class LogLimiter(LogRecordProcessor):
         return True
 
 
-def _clean_in_place(attributes: Any) -> Any:
-    """Clean attributes and keep their container, which counts what was dropped."""
+def _clean_own(attributes: Any) -> Any:
+    """Clean attributes; a container that counts what was dropped is kept."""
     cleaned = clean_attributes(attributes)
-    if cleaned is attributes or type(attributes) is not BoundedAttributes:
-        return cleaned
-    return _counting(cleaned, attributes.dropped)
+    if type(attributes) is not BoundedAttributes:
+        return dict(cleaned)  # it may be the caller's own, which may change later
+    return attributes if cleaned is attributes else _counting(cleaned, attributes.dropped)
 
 
 def _counting(attributes: Mapping[str, Any], dropped: int) -> BoundedAttributes:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LogRecord
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, ReadWriteLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider as StockTracerProvider
@@ -19,6 +19,7 @@ from otel_kit import bind, bind_context, clear_context
 from otel_kit.context import Baggage
 from otel_kit.export.spans import TracerProvider
 from otel_kit.pipeline.enrich import LogEnricher, SpanEnricher
+from otel_kit.pipeline.limit import LogLimiter
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +88,18 @@ def test_records_carry_the_ids() -> None:
         {"otel_kit.request.id": "r", "tenant": "blue"},
         {},
     ]
+
+
+def test_the_callers_own_dict_stays_as_it_is() -> None:
+    """Attributes that the program goes on using get our ids, or change what was emitted."""
+    mine = {"a": 1}
+    for steps in ((LogEnricher(),), (LogLimiter(),), (LogEnricher(), LogLimiter())):
+        record = ReadWriteLogRecord(LogRecord(body="a"), Resource({}))
+        record.log_record.attributes = mine
+        with bind(request_id="r"):
+            for step in steps:
+                step.on_emit(record)
+        mine["later"] = 2
+        assert "later" not in (record.log_record.attributes or {})
+        assert mine.pop("later") == 2
+        assert mine == {"a": 1}

@@ -16,3 +16,32 @@ A rule of this folder: a detector takes a text and yields findings; it replaces 
 """
 
 from __future__ import annotations
+
+from otel_kit.pipeline.redact.counts import redaction_counts
+from otel_kit.pipeline.redact.engine import DROPPED, Redactor
+from otel_kit.pipeline.redact.rules import Rules
+from otel_kit.pipeline.redact.secret import Secret
+from otel_kit.pipeline.redact.surfaces import (
+    redact_attributes,
+    redact_log,
+    redact_mapping,
+    redact_metrics,
+    redact_resource,
+    redact_scope,
+    redact_span,
+)
+
+__all__ = [
+    "DROPPED",
+    "Redactor",
+    "Rules",
+    "Secret",
+    "redact_attributes",
+    "redact_log",
+    "redact_mapping",
+    "redact_metrics",
+    "redact_resource",
+    "redact_scope",
+    "redact_span",
+    "redaction_counts",
+]

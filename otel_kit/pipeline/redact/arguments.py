@@ -94,8 +94,7 @@ def secret_part(value: str, kind: str) -> tuple[int, int]:
         looks.placeholder(value)
         or "/" in value
         or (":" in value and value.replace(":", "").replace(".", "").isdigit())
-        or value.isdigit()
-        and len(value) < 6
+        or (value.isdigit() and len(value) < 6)
     )
     return (0, 0) if plain or kind in ("last", "glued") else (0, len(value))
 

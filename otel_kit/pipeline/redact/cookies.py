@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import Finding, Findings

@@ -54,7 +54,7 @@ _STATEMENTS, _PARAMETERS = (
     ("parameters", "params", "args", "bind", "binds", "values", "arguments"),
 )
 _SECRET_HOLDERS = frozenset(
-    "secrets credentials credential creds passwords tokens stringdata apikeys".split()
+    ["secrets", "credentials", "credential", "creds", "passwords", "tokens", "stringdata", "apikeys"]
 )
 _BASE64 = expression(r"(?<![\w+/=\-])[A-Za-z0-9+/_\-]{24,}+={0,2}")
 
@@ -71,8 +71,8 @@ class Redactor:
         self.off = self.rules.mode == "off"
         self._key_of_hashes = self.rules.hashing_key() or secrets.token_bytes(32)
         self._actions = {tuple(words_of(key)): action for key, action in self.rules.keys.items()}
-        self._verdicts: dict[str, tuple[Verdict, str]] = {}
-        self._clean: set[str] = set()
+        self.verdicts: dict[str, tuple[Verdict, str]] = {}
+        self.clean: set[str] = set()
         self._words: set[str] = set()
         self._item = threading.local()
 
@@ -80,11 +80,11 @@ class Redactor:
 
     def verdict(self, key: str) -> tuple[Verdict, str]:
         """The verdict on a key, and the action of a user's rule for it."""
-        known = self._verdicts.get(key)
+        known = self.verdicts.get(key)
         if known is None:
-            if len(self._verdicts) >= MOST_CACHED:
-                self._verdicts.clear()
-            known = self._verdicts[key] = self._judge(key)
+            if len(self.verdicts) >= MOST_CACHED:
+                self.verdicts.clear()
+            known = self.verdicts[key] = self._judge(key)
         return known
 
     def _judge(self, key: str) -> tuple[Verdict, str]:
@@ -109,7 +109,7 @@ class Redactor:
 
     def key(self, key: str, surface: str = "key") -> str:
         """A key without secrets in it; nearly always the key itself."""
-        if self.off or type(key) is not str or key in self._clean:
+        if self.off or type(key) is not str or key in self.clean:
             return key
         shown = self.text(key, surface)
         # Two keys that held two secrets stay two keys.
@@ -130,11 +130,11 @@ class Redactor:
         """
         if self.off:
             return value
-        known = self._verdicts.get(key)
+        known = self.verdicts.get(key)
         if known is None:
             known = self.verdict(key) if isinstance(key, str) else (PLAIN, "")
         kind = type(value)
-        if kind is str and known[0] is PLAIN and value in self._clean:
+        if kind is str and known[0] is PLAIN and value in self.clean:
             return value
         if kind is bool or value is None or kind is float:
             return value if not known[1] else self._acted(known, value, surface)
@@ -149,7 +149,7 @@ class Redactor:
 
     def text(self, text: str, surface: str = "text") -> str:
         """A text without secrets; the same object if there was nothing to do."""
-        if self.off or text in self._clean or len(text) < SHORTEST:
+        if self.off or text in self.clean or len(text) < SHORTEST:
             return text
         try:
             return self._text(text, surface)
@@ -343,7 +343,7 @@ class Redactor:
                 found[name] = self._bound(statement, value[name], surface)
         for name, item in value.items():
             if isinstance(name, str) and name.startswith("db.query.parameter.") and name[19:].isdigit():
-                found[name] = self._bound_one(statement, int(name[19:]), item, surface)
+                found[name] = self.bound(statement, int(name[19:]), item, surface)
         return found
 
     def _bound(self, statement: str, parameters: Any, surface: str) -> Any:
@@ -363,7 +363,7 @@ class Redactor:
         shown = [item if item is not DROPPED else marker("custom") for item in shown]
         return row if all(map(_is, shown, row)) else type(row)(shown) if type(row) in (list, tuple) else shown
 
-    def _bound_one(self, statement: str, index: int, item: Any, surface: str) -> Any:
+    def bound(self, statement: str, index: int, item: Any, surface: str) -> Any:
         holes = sql.columns_of_holes(statement)
         shown = self.value(holes[index] if index < len(holes) else "parameter", item, surface)
         return marker("custom") if shown is DROPPED else shown
@@ -408,7 +408,7 @@ class Redactor:
     # texts
 
     def _text(self, text: str, surface: str, *, cards: bool = True) -> str:
-        if text in self._clean or len(text) < SHORTEST:
+        if text in self.clean or len(text) < SHORTEST:
             return text
         if len(text) >= LONGEST_TEXT:
             return self._marked("too long", surface)
@@ -429,9 +429,9 @@ class Redactor:
 
     def _remember(self, text: str) -> None:
         if len(text) <= LONGEST_CACHED:
-            if len(self._clean) >= MOST_CACHED:
-                self._clean.clear()
-            self._clean.add(text)
+            if len(self.clean) >= MOST_CACHED:
+                self.clean.clear()
+            self.clean.add(text)
 
     def _harmless(self, text: str) -> bool:
         """Whether no word of a text, and no neighbourhood of new ones, can begin a secret."""

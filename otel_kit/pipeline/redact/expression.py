@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when they are first used.
+"""Regular expressions that are compiled when they are first used, and sets of words.
 
 Compiling all of them takes tens of milliseconds; a program that never shows a secret needs few of them, and its import
 and start must not wait.
@@ -28,3 +28,8 @@ class Expression:
 def expression(source: str, flags: int = 0) -> re.Pattern[str]:
     """A pattern that compiles itself on its first use."""
     return cast("re.Pattern[str]", Expression(source, int(flags)))
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text: a list of words that reads as one."""
+    return frozenset(text.split())

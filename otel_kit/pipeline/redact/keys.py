@@ -125,7 +125,7 @@ def _judge_words(words: list[str]) -> Verdict:
     if words[0] in QUESTIONS and len(words) > 1:
         return QUANTITY if last in QUANTITIES else PLAIN
     if last in METADATA:
-        return QUANTITY if last in QUANTITIES or last in ("id", "ids", "number") else PLAIN
+        return QUANTITY if last in QUANTITIES or last in ("id", "ids") else PLAIN
     return _judge_anywhere(trimmed) or PLAIN
 
 
@@ -155,6 +155,8 @@ def _judge_end(words: list[str]) -> Verdict | None:
 
 
 def _always(rule: str) -> Verdict:
+    if rule == "signature":
+        return Verdict(Asks.RANDOM, rule)
     return Verdict(Asks.DIGITS if rule in ("pin", "cvv", "otp") else Asks.NOTHING, rule)
 
 
@@ -175,7 +177,7 @@ def _judge_word(word: str) -> Verdict | None:
 def _judge_stem(word: str) -> Verdict | None:
     if len(word) > 8:
         for stem in STEMS:
-            if word.endswith(stem) or word.endswith(stem + "s"):
+            if word.endswith((stem, stem + "s")):
                 return judge(stem)
     return None
 

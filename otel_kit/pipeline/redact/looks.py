@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, word_set
 
 # Letter pairs that (almost) no word of a European language has. Random text is full of them: of 676 pairs 251 are here.
 _ODD_PAIRS = frozenset(
@@ -24,15 +24,15 @@ _ODD_PAIRS = frozenset(
 )  # fmt: skip
 
 # What stands where a secret would stand, and is none: a state, a placeholder, a reference.
-STATES = frozenset(
+STATES = word_set(
     """
-    true false yes no on off none null nil undefined unknown empty unset set missing required optional present absent
-    valid invalid incorrect correct wrong bad weak strong expired expiring changed unchanged reset updated created
-    deleted revoked rotated rejected accepted verified unverified confirmed failed failure denied ok okay error
-    mismatch matched enabled disabled hidden masked redacted filtered removed omitted default n/a na tbd todo
-    anonymous unauthorized forbidden found provided given sent blank short long exists string str int bytes
-    stored saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
-    """.split()
+    true false yes no on off none null nil undefined unknown empty unset set missing required optional present
+    absent valid invalid incorrect correct wrong bad weak strong expired expiring changed unchanged reset updated
+    created deleted revoked rotated rejected accepted verified unverified confirmed failed failure denied ok okay
+    error mismatch matched enabled disabled hidden masked redacted filtered removed omitted default n/a na tbd todo
+    anonymous unauthorized forbidden found provided given sent blank short long exists string str int bytes stored
+    saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
+    """
 )
 _PLACEHOLDER = expression(
     r"""
@@ -50,6 +50,7 @@ _PLACEHOLDER = expression(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_SIGN = expression(r"\w[$#!%^*~§]|[$#!%^*~§]\w")
 _UUID = expression(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _HEX = expression(r"(?:0x)?[0-9a-fA-F]+")
 _NUMBER = expression(r"[+-]?[\d.,:_TZ /\-]+%?")
@@ -156,7 +157,7 @@ def strong(value: str) -> bool:
     """Whether the value looks like a chosen password: one token that mixes kinds of characters as no word does."""
     if not 6 <= len(value) <= 128 or any(map(str.isspace, value)) or uuid(value) or numeric(value):
         return False
-    if hexadecimal(value) or wordy(value):
+    if hexadecimal(value) or (wordy(value) and not _SIGN.search(value)):
         return False
     kinds = sum(1 for kind in _CLASSES if kind.search(value))
     return kinds >= 3 or (kinds == 2 and random_looking(value, 0.12))

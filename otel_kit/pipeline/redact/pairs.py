@@ -62,7 +62,9 @@ _BESIDE = expression(
     rf"{_KEY}[ \t]{{1,4}}(?:BY[ \t]{{1,4}}|by[ \t]{{1,4}}|VALUES?[ \t]{{1,4}})?(?=[NEne]?\\{{0,3}}['\"])"
 )
 _IDENTIFIED = expression(
-    r"\bidentified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?(?:by|as)[ \t]{1,4}(?:password[ \t]{1,4})?",
+    r"\bpragma[ \t]{1,4}(?:\w+\.)?(?:re|hex|hexre)?key[ \t]{0,4}=[ \t]{0,4}"
+    r"|\bset[ \t]{1,4}password[ \t]{1,4}for[ \t]{1,4}[^\s=]{1,80}[ \t]{0,4}(?:=|to)[ \t]{0,4}(?:password\()?"
+    r"|\bidentified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?(?:by|as)[ \t]{1,4}(?:password[ \t]{1,4})?",
     re.I,
 )
 _CALLEE = expression(r"(?<![\w])([A-Za-z_][\w.]{1,80})\(")
@@ -73,6 +75,7 @@ _SIGNS_IN = expression(
     r"(?:log_?in|sign_?in|authenticate|(?:http)?_?(?:basic|digest|proxy)_?auth|bind|simple_bind_s?|set_auth|credentials|starttls|connect)$",
     re.I,
 )
+_BARE_ITEM = expression(r"[\[(]([^\s,\]\[(){}\"']{3,512})[\])]")
 _OPENS = expression(r"\s{0,4}([\[(])")
 _SCHEME = expression(r"([A-Za-z][A-Za-z0-9_\-]{1,30})[ \t]{1,4}(?=\S)")
 _INPUT_VALUE = expression(
@@ -154,8 +157,7 @@ def _valued(
         return
     end = span.end
     if (
-        not span.quoted
-        and " phrase" in f" {verdict.rule}"
+        (not span.quoted and " phrase" in f" {verdict.rule}")
         or "mnemonic" in key.lower()
         or "phrase" in key.lower()
     ):
@@ -217,7 +219,7 @@ def _header_end(text: str, start: int, position: int) -> int:
     for closing in (quote,) if quote else ('"', "'"):
         at = text.find(closing, position, end)
         # Digest has quotes of its own; without an opening quote they belong to it when an equals sign stands before them.
-        if at >= 0 and (quote or text[at - 1] not in "=\\" and not _in_parameters(text, position, at)):
+        if at >= 0 and (quote or (text[at - 1] not in "=\\" and not _in_parameters(text, position, at))):
             end = at
     return end
 
@@ -250,6 +252,9 @@ def _strings_in_brackets(text: str, position: int, verdict: Verdict) -> Findings
     head = text[position : position + 1]
     if head not in ("[", "("):
         return
+    bare = _BARE_ITEM.match(text, position)
+    if bare and withheld(verdict, bare.group(1)):
+        yield Finding(bare.start(1), bare.end(1), verdict.rule)
     end = text.find({"[": "]", "(": ")"}[head], position, position + BRACKETS_REACH)
     strings = list(
         _STRING.finditer(text, position, end if end > 0 else min(len(text), position + BRACKETS_REACH))

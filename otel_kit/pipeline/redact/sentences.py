@@ -24,7 +24,7 @@ _SECRET_NOUN = expression(
     rf"""(?<![\w.\-])(?P<noun>(?:{_NOUNS}|pass|pw|pw|creds?|credentials?|secret(?:[ ]key|[ ]access[ ]key)?|api[ _-]?key|access[ _-]?key|
       private[ _-]?key|signing[ _-]?key|encryption[ _-]?key|pass[ ]?phrase|mot[ ]de[ ]passe|contraseña|contrasena|lösenord|hasło|пароль|
       (?:[a-z]+[ ])?(?:token|jwt)|seed|session[ ](?:id|key|cookie)|pass[ ]code))
-      (?:[ ](?:for|of|from|fuer|für|pour|para|de|von|per|voor)[ ](?:the[ ]|der[ ]|your[ ]|new[ ]|user[ ]|account[ ]|database[ ]|host[ ]|service[ ]){{0,3}}['"`]?[\w.@+\-]{{1,40}}['"`]?)?
+      (?:[ ](?:for|of|fuer|für|pour|para|de|von|per|voor)[ ](?:the[ ]|der[ ]|your[ ]|new[ ]|user[ ]|account[ ]|database[ ]|host[ ]|service[ ]){{0,3}}['"`]?[\w.@+\-]{{1,40}}['"`]?)?
       (?P<copula>[ ]{{1,2}}(?:(?:is|was|are|will[ ]be|has[ ]been|set|changed|reset|updated|lautet|ist|jetzt|war|wurde|est|es|era|fue|nu|är|to|now|as|equals?|temporarily|currently|zu|auf|en|in|a|à|e|è|eh|é|und|and|value|being|from)[ ]{{1,2}}){{1,4}}
         |[ ]{{0,2}}[=:–—→][ ]{{0,2}}|[ ]-{{1,2}}>?[ ]|[ ]{{1,2}})
       (?P<value>[^\s<>]{{3,512}})""",
@@ -97,28 +97,24 @@ def _named(text: str, match: re.Match[str]) -> Findings:
 
 def _is_secret(text: str, match: re.Match[str], value: str, start: int, opened: bool, rule: str) -> bool:
     copula = match.group("copula").strip()
-    if (
-        looks.placeholder(value)
-        or looks.uuid(value)
-        or "://" in value
-        or "=" in value[:-2]
-        or value.endswith("=")
-    ):
+    if looks.placeholder(value) or looks.uuid(value) or "://" in value or "=" in value.rstrip("="):
+        return False
+    # Directly behind the noun that is a pair, whose value ends by rules of its own.
+    if copula in ("=", ":") and match.start("copula") == match.end("noun"):
         return False
     if _UNITS.match(text, start + len(value)):
         return False
     if rule != "password":
         # Tokens and keys are spoken of more than passwords are: only what a generator made counts.
         return (
-            len(value) >= 8
-            and looks.strong(value)
+            (len(value) >= 8 and looks.strong(value))
             or looks.opaque(value, 12, digests=len(copula) > 0 and rule != "id")
         ) and not looks.wordy(value)
     if not copula:
         return looks.strong(value)
     if opened and copula not in ("in", "from", "and", "as", "to"):
         return not looks.status_word(value) and len(value) >= 3
-    if copula in ("-", "in", "from", "and", "as"):
+    if copula in ("-", "in", "and", "as"):
         return looks.strong(value)
     return looks.secretish(value)
 

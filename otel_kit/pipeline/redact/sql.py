@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.values import withheld
@@ -33,11 +33,12 @@ _TOKEN = expression(
     """,
     re.VERBOSE | re.DOTALL,
 )  # fmt: skip
-_WORDS = frozenset(
+_WORDS = word_set(
     """
-    and or not in is like ilike between where set values on having when then else case any all some exists as from select insert update
-    into null n e with coalesce lower upper trim cast convert binary collate limit offset escape similar to rlike regexp
-    """.split()
+    and or not in is like ilike between where set values on having when then else case any all some exists as from
+    select insert update into null n e with coalesce lower upper trim cast convert binary collate limit offset
+    escape similar to rlike regexp
+    """
 )
 _FUNCTION_OF_SECRET = expression(
     r"(?:crypt|encrypt|decrypt|md5|sha\d*|sha2|hash|hashbytes|digest|password|gen_salt|aes_\w+|pgp_sym_\w+|encode|bcrypt)$",

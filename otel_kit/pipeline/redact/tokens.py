@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings
 
 _ALPHABETS = {
@@ -79,9 +79,12 @@ rancher kubeconfig- P 40; netbird nbp_ A 24; n8n n8n_api_ D 24; retool retool_ A
 inngest signkey- U 30; trigger tr_dev_ A 16; trigger tr_prod_ A 16; trigger tr_pat_ A 16
 """.strip()
 # Prefixes that name an id of the same shape in other products, or are too short to trust: key, digest and case decide more strictly.
-_WEAK = frozenset(
-    "key- pat A3- sk- sk_ SK fw_ re_ tr_dev_ sdk- api- mob- cio EAA EAAC SCW secret_ sl. AQV y0_ nfu cfat_ cfut_ fm1 e2b_ xai- hf_ r8_".split()
-)  # fmt: skip
+_WEAK = word_set(
+    """
+    key- pat A3- sk- sk_ SK fw_ re_ tr_dev_ sdk- api- mob- cio EAA EAAC SCW secret_ sl. AQV y0_ nfu cfat_ cfut_ fm1
+    e2b_ xai- hf_ r8_
+    """
+)
 
 Row = tuple[str, str, str, int]
 
@@ -130,8 +133,10 @@ _COLON = expression(r"[0-9]{8,10}:[A-Za-z0-9_\-]{35}", re.ASCII)
 _MANNER = expression(
     r"(?<![A-Za-z0-9])([a-z][a-z0-9]{0,11}(?:[_-][a-z0-9]{1,10}){0,3}?)[_-]([A-Za-z0-9]{20,128}+)(?![A-Za-z0-9])"
 )
-_MARKS = frozenset(
-    "sk rk pat secret live apikey token whsec priv private accesstoken password pwd sec prod tkn".split()
+_MARKS = word_set(
+    """
+    sk rk pat secret live apikey token whsec priv private accesstoken password pwd sec prod tkn
+    """
 )
 
 
@@ -151,7 +156,8 @@ def _made_up(prefix: str, body: str) -> bool:
         return not looks.wordy(body) or looks.hexadecimal(body)
     if looks.hexadecimal(body):
         return prefix in ("key-", "SK", "pk_")
-    return looks.random_looking(body) and not looks.uuid(body) and any(map(str.isdigit, body))
+    mixed = any(map(str.isdigit, body)) or (not body.islower() and not body.isupper())
+    return mixed and looks.random_looking(body) and not looks.uuid(body) and not looks.wordy(body)
 
 
 def shaped(text: str, lower: str) -> Findings:

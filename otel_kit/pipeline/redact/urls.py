@@ -9,7 +9,7 @@ import re
 from urllib.parse import quote, unquote
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings
 
 _USERINFO = expression(
@@ -27,13 +27,14 @@ _URL = expression(r"(?:https?|wss?|ftp)://([^\s/\"'<>?#]{1,255})(/[^\s\"'<>?#]*)
 _PATH = expression(r"(?<![\w/.])(/[\w\-./~%:]{8,2048})")
 _SEGMENT = expression(r"[^/;,]+")
 # The word in front of a path's secret, and hosts whose paths are secrets.
-_GUARDS = frozenset(
+_GUARDS = word_set(
     """
-    token tokens reset reset-password password-reset password_reset resetpassword invite invites invitation invitations verify
-    verification verify-email confirm confirmation activate activation magic magic-link magiclink unsubscribe secret secrets key
-    keys hook hooks webhook webhooks webhookb2 services catch auth login sso share shared s3cret access_token api_key apikey session
-    sessions signin sign-in passwordless otp recover recovery unlock claim jwt incomingwebhook workflows triggers bot p join accept
-    """.split()
+    token tokens reset reset-password password-reset password_reset resetpassword invite invites invitation
+    invitations verify verification verify-email confirm confirmation activate activation magic magic-link magiclink
+    unsubscribe secret secrets key keys hook hooks webhook webhooks webhookb2 services catch auth login sso share
+    shared s3cret access_token api_key apikey session sessions signin sign-in passwordless otp recover recovery
+    unlock claim jwt incomingwebhook workflows triggers bot p join accept
+    """
 )
 _HOOK = expression(
     r"hook|webhook|slack|discord|telegram|zapier|ifttt|pipedream|requestbin|healthchecks|hc-ping|heartbeat|maker\.|chat\.googleapis|office\.com|logic\.azure|n8n",
@@ -111,7 +112,7 @@ def _segments(path: str, offset: int, hook: bool) -> Findings:
 
 
 def _opens(segment: str, before: str, hook: bool) -> bool:
-    if looks.placeholder(segment) or "." in segment and looks.wordy(segment):
+    if looks.placeholder(segment) or ("." in segment and looks.wordy(segment)):
         return False
     if hook:
         return (

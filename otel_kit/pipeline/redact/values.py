@@ -35,15 +35,19 @@ _ANNOTATION = expression(
 # Bare values stop at white space, quotes and angle brackets, and at , ; & ) ] } only where what follows shows that they end it.
 _BARE = expression(
     r"""(?:
-      [^\s"'`<>&,;)\]}\\|]++
+      [^\s"'`<>&,;)\]}\\|?]++
     | &(?!(?:amp;)?[\w%.\-\[\]$]{1,64}=|amp;|&|\s|["')\]}]|$)
     | [,;](?!\s|[\w.\-\[\]%]{1,64}(?:[=:]|\ {1,2}[\w]{1,32}=)|["'(\[{)\]}]|$|[A-Z][\w ]{1,32}=)
     | [)\]}](?!\s|[,;.:!?)\]}"'&/]|$)
     | \\(?![nrtu"'\\])
     | ["'`](?![\s,;.:!?)\]}>&]|$)(?<=\w["'`])(?=\w)
-    | \|(?!\s|$)
+    | \|(?!\s|$|[\w.\-]{1,64}[=:])
+    | \?(?![\w.\-%\[\]]{1,64}=|$|\s)
     )++""",
     re.VERBOSE,
+)
+_STAND_IN = expression(
+    r"\$\{[^{}\s]{0,80}\}|\$?\{\{[^{}]{0,80}\}\}|\$\(\w{1,60}\)|<[\w \-]{1,60}>|%\(\w{1,60}\)s"
 )
 _REFERENCE = expression(r"[A-Za-z_][\w]{0,60}(?:\.[A-Za-z_]\w{0,60}){0,6}")
 _BLOCK = expression(r"[|>][+\-]?\d?[ \t]*\r?\n([ \t]+)(?=\S)")
@@ -59,6 +63,9 @@ def value_at(text: str, position: int) -> Span | None:
     """
     if (annotated := _ANNOTATION.match(text, position)) or (annotated := _CALL.match(text, position)):
         position = annotated.end()
+    stand_in = _STAND_IN.match(text, position)
+    if stand_in:
+        return Span(position, stand_in.end(), False, stand_in.end())
     opened = _OPEN.match(text, position)
     if opened:
         return _quoted(text, opened)
@@ -111,8 +118,7 @@ def _braced(text: str, position: int) -> Span | None:
         not inside
         or ":" in inside
         or "\n" in inside
-        or looks.placeholder(f"{{{inside}}}")
-        and looks.wordy(inside)
+        or (looks.placeholder(f"{{{inside}}}") and looks.wordy(inside))
     ):
         return None
     return Span(position + 1, end, True, end + 1)
@@ -156,6 +162,8 @@ def refers(text: str, span: Span) -> bool:
     """Whether a bare value of source code names a variable or calls a function: ``password=password)``."""
     value = text[span.start : span.end]
     after = text[span.end : span.end + 1]
+    if value.endswith("["):
+        return _REFERENCE.fullmatch(value[:-1]) is not None
     if "(" in value:
         return _REFERENCE.match(value) is not None and not value.startswith(("(",)) and ")" not in value[:-1]
     if not _REFERENCE.fullmatch(value) or any(map(str.isdigit, value)):

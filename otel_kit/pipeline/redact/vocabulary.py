@@ -5,25 +5,25 @@ Words, not keys: ``keys.py`` splits a key into words and looks at the last one t
 
 from __future__ import annotations
 
+from otel_kit.pipeline.redact.expression import word_set
+
 # Secret wherever they stand in a key: dbPassword, password_for_db, PASSWORD_2.
-PASSWORDS = frozenset(
+PASSWORDS = word_set(
     """
     password passwords passwd passwds passw passwrd paswd psswd pwd pwds pw psw pswd pass passphrase passphrases
-    passcode pword userpass
-    passwort passworter passwoerter kennwort kennworter kennwoerter zugangscode losungswort
-    motdepasse mdp contrasena contrasenya contrasinal clave senha wachtwoord toegangscode losenord adgangskode kodeord
-    passord salasana haslo heslo parola palavrapasse jelszo sifre sifresi parool geslo lozinka slaptazodis parole
-    пароль паролі пароля лозинка сифра 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호 κωδικος סיסמה
-    """.split()
-)
-SECRETS = frozenset(
+    passcode pword userpass passwort passworter passwoerter kennwort kennworter kennwoerter zugangscode losungswort
+    motdepasse mdp contrasena contrasenya contrasinal clave senha wachtwoord toegangscode losenord adgangskode
+    kodeord passord salasana haslo heslo parola palavrapasse jelszo sifre sifresi parool geslo lozinka slaptazodis
+    parole пароль паролі пароля лозинка сифра 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호 κωδικος סיסמה
     """
-    secret secrets credential credentials cred creds apikey apikeys privatekey secretkey accesskey authkey
-    geheimnis geheim geheimschlussel zugangsdaten jeton secreto secretos segreto segreti segredo sekret hemlighet
-    hemmelighed salaisuus tajemstvi секрет 秘密 シークレット 비밀 geheimwort
-    authorization proxyauthorization mnemonic psk totp otp hotp jwt sastoken bearer csrf xsrf csrftoken xsrftoken
-    csrfmiddlewaretoken authenticitytoken requestverificationtoken
-    """.split()
+)
+SECRETS = word_set(
+    """
+    secret secrets credential credentials cred creds apikey apikeys privatekey secretkey accesskey authkey geheimnis
+    geheim geheimschlussel zugangsdaten jeton secreto secretos segreto segreti segredo sekret hemlighet hemmelighed
+    salaisuus tajemstvi секрет 秘密 シークレット 비밀 geheimwort authorization proxyauthorization mnemonic psk totp otp hotp
+    jwt sastoken bearer csrf xsrf csrftoken xsrftoken csrfmiddlewaretoken authenticitytoken requestverificationtoken
+    """
 )
 RULE_OF_WORD = {
     **dict.fromkeys(("authorization", "proxyauthorization", "bearer"), "authorization"),
@@ -47,72 +47,74 @@ STEMS = (
 )  # fmt: skip
 
 # What glued lower-case keys are made of, beside the words above: "authtoken", "dbpass", "usersessionid".
-GLUE = frozenset(
+GLUE = word_set(
     """
     access account admin anti api app application auth authentication authenticity aws azure backup bearer bind bot
-    card client code config confirm consumer conn connection cookie credit csrf current customer cvc cvv data database
-    db device docker email encryption forgery ftp git github gitlab google hash header hidden hmac host http id imap
-    internal json jwt key keystore ldap license local login mail main master member merchant middleware mongo my mysql
-    new number oauth old oracle otp pass passwd password path pg php pin postgres prod private proxy pwd query redis
-    refresh registry remote repo request reset root s3 sas secret secure security server service session sess shared
-    signature signing slack smtp sms social sql ssh ssl sso store string stripe system telegram test tls token
-    truststore twilio two url user username vault verification verify vpn web webhook wifi x xsrf csr
-    """.split()
+    card client code config confirm consumer conn connection cookie credit csrf current customer cvc cvv data
+    database db device docker email encryption forgery ftp git github gitlab google hash header hidden hmac host
+    http id imap internal json jwt key keystore ldap license local login mail main master member merchant middleware
+    mongo my mysql new number oauth old oracle otp pass passwd password path pg php pin postgres prod private proxy
+    pwd query redis refresh registry remote repo request reset root s3 sas secret secure security server service
+    session sess shared signature signing slack smtp sms social sql ssh ssl sso store string stripe system telegram
+    test tls token truststore twilio two url user username vault verification verify vpn web webhook wifi x xsrf csr
+    """
 )
 
 # The last word of a key that speaks *about* a secret: password_policy, token_count, secretName, api_key_created_at.
-METADATA = frozenset(
+METADATA = word_set(
     """
     type types kind class policy policies name names label labels title description desc comment note reason message
     enabled disabled required optional valid invalid validity validated verified expired expires expire expiry
-    expiration lifetime ttl age version revision status state states strength score complexity rule rules url uri urls
-    uris endpoint endpoints link host hostname port domain file filename path paths dir directory folder provider
-    providers method methods mode source sources origin format formats algorithm algo alg cipher encoding charset
-    present exists exist found missing change changes in configured provisioned supported allowed rotated rotation index idx position
-    offset start end begin error errors failure failures failed fail attempts attempt retries retry success successes
-    latency duration elapsed time times timestamp date created updated modified changed issued seen used last first
-    manager service server store storage backend vault env variable var variables ref reference references arn scope
-    scopes role roles group groups header headers param params parameter parameters column columns table tables field
-    fields prefix suffix last4 fingerprint thumbprint masked hint hints owner author user username users login
-    usage limit limits quota rate ratio cost price budget events event reset resets request requests required
-    response page pages form forms screen view dialog button icon input inputs template email emails notification
-    strategy strategies handler factory generator validator validation verifier provider middleware plugin module
-    cache bucket buckets stream stats statistics metric metrics summary report test tests check checks checker
-    flow grant grants level levels category categories region zone locale language lang audience issuer subject
-    kid owner ownership permissions permission enforcement history audit log logs logging feature features flag flags
-    support option options settings setting config configuration manager length len size minlength maxlength
-    distribution embedding embeddings budget window vocab vocabulary ids id uuid guid count counts total totals num
-    number sum avg average mean min max minimum maximum median ms ns us seconds second secs sec minutes minute hours
-    hour days day weeks months years at on by per bytes bits kb mb gb kib mib percent pct cardinality entropy
-    tokenizer ized less manager reader writer parser lexer consumed remaining left processed generated sent received
-    visible visibility focus focused color font style placeholder toggle autocomplete minage maxage schedule interval
-    """.split()
+    expiration lifetime ttl age version revision status state states strength score complexity rule rules url uri
+    urls uris endpoint endpoints link host hostname port domain file filename path paths dir directory folder
+    provider providers method methods mode source sources origin format formats algorithm algo alg cipher encoding
+    charset present exists exist found missing change changes in configured provisioned supported allowed rotated
+    rotation index idx position offset start end begin error errors failure failures failed fail attempts attempt
+    retries retry success successes latency duration elapsed time times timestamp date created updated modified
+    changed issued seen used last first manager service server store storage backend vault env variable var
+    variables ref reference references arn scope scopes role roles group groups header headers param params
+    parameter parameters column columns table tables field fields prefix suffix last4 fingerprint thumbprint masked
+    hint hints owner author user username users login usage limit limits quota rate ratio cost price budget events
+    event reset resets request requests required response page pages form forms screen view dialog button icon input
+    inputs template email emails notification strategy strategies handler factory generator validator validation
+    verifier provider middleware plugin module cache bucket buckets stream stats statistics metric metrics summary
+    report test tests check checks checker flow grant grants level levels category categories region zone locale
+    language lang audience issuer subject kid owner ownership permissions permission enforcement history audit log
+    logs logging feature features flag flags support option options settings setting config configuration manager
+    length len size minlength maxlength distribution embedding embeddings budget window vocab vocabulary ids id uuid
+    guid count counts total totals num number sum avg average mean min max minimum maximum median ms ns us seconds
+    second secs sec minutes minute hours hour days day weeks months years at on by per bytes bits kb mb gb kib mib
+    percent pct cardinality entropy tokenizer ized less manager reader writer parser lexer consumed remaining left
+    processed generated sent received visible visibility focus focused color font style placeholder toggle
+    autocomplete minage maxage schedule interval
+    """
 )
 # "secret_id" and "session_id" end like metadata and are not; see PHRASES.
-QUANTITIES = frozenset(
+QUANTITIES = word_set(
     """
-    count counts total totals num sum avg average mean min max minimum maximum median ms ns us seconds second secs sec
-    minutes minute hours hour days day weeks months years at bytes bits kb mb gb kib mib percent pct ratio rate time
-    timestamp ts date duration elapsed latency size length len offset position index idx port pid tid line lineno
-    version nanos millis micros epoch utime created updated modified expires seq sequence lsn
-    """.split()
+    count counts total totals num sum avg average mean min max minimum maximum median ms ns us seconds second secs
+    sec minutes minute hours hour days day weeks months years at bytes bits kb mb gb kib mib percent pct ratio rate
+    time timestamp ts date duration elapsed latency size length len offset position index idx port pid tid line
+    lineno version nanos millis micros epoch utime created updated modified expires seq sequence lsn
+    """
 )
 # A first word that makes the whole key a question or a quantity: is_password_set, has_secret, max_tokens.
-QUESTIONS = frozenset(
+QUESTIONS = word_set(
     """
-    is has have had was were are can could should must may will would needs need requires require required num max min
-    total avg mean sum count allow allows allowed enable enabled enables disable disabled use uses used show hide
-    force skip ignore forgot forgotten lost missing invalid wrong bad incorrect expired supports support no not if
-    """.split()
+    is has have had was were are can could should must may will would needs need requires require required num max
+    min total avg mean sum count allow allows allowed enable enabled enables disable disabled use uses used show
+    hide force skip ignore forgot forgotten lost missing invalid wrong bad incorrect expired supports support no not
+    if
+    """
 )
 # Words at the end that change nothing: password_confirmation, api_key_prod, TOKEN_2, secretValue.
-NEUTRAL = frozenset(
+NEUTRAL = word_set(
     """
-    value val values text txt string str plain plaintext clear cleartext raw confirmation confirm confirmed again repeat
-    repeated retype base64 b64 hex enc encrypted encoded decrypted decoded v new old current previous prev next prod
-    production staging stage dev development live sandbox primary secondary default backup main global local base
-    content data contents body item entry
-    """.split()
+    value val values text txt string str plain plaintext clear cleartext raw confirmation confirm confirmed again
+    repeat repeated retype base64 b64 hex enc encrypted encoded decrypted decoded v new old current previous prev
+    next prod production staging stage dev development live sandbox primary secondary default backup main global
+    local base content data contents body item entry
+    """
 )
 
 # The end of a key, as words, and what it is. Longest first.
@@ -148,7 +150,7 @@ _ALWAYS = {
         auth string; auth value; auth data; auth payload; kerberos ticket; tgt; service ticket; x amz security
         """,
     "otp": """
-        otp code; mfa code; 2 fa code; fa code; totp code; verification code; security code; auth code; login code;
+        otp code; mfa code; 2 fa code; fa code; factor code; totp code; verification code; security code; auth code; login code;
         sms code; one time code; one time password; one time passcode; authentication code; authorization code;
         access code; recovery code; recovery codes; backup codes; confirmation code; activation code; reset code;
         device code; pairing code; passcode; code verification; code de verification; code de securite;
@@ -262,7 +264,7 @@ PERSONAL_PHRASES = _phrases(
             """,
         "address": """
             street; street address; home address; postal address; address line; address line 1; address line 2; mailing address;
-            shipping address; billing address; strasse; adresse; anschrift; direccion; zip code; zipcode; postcode; postal code; plz
+            shipping address; billing address; strasse; adresse; anschrift; direccion
             """,
         "ip": "client address; remote addr; remote address; client ip; ip address; x forwarded for; x real ip; remote ip; user ip; forwarded for; peer ip; cf connecting ip; true client ip",
         "health": "diagnosis; blood type; medical record number; mrn; health insurance number; ethnicity; religion; gender; sex; race; nationality",
