@@ -162,7 +162,8 @@ def _severity(level: int) -> tuple[SeverityNumber, str]:
 
 def _scope(name: str) -> tuple[Callable[..., None], bool]:
     """How to emit to the OTel logger of that name, and whether it takes any value; the SDK's own takes plain ones only."""
-    depth, _depth.value = _depth.value, _CLOSED  # its provider has locks, on which a signal handler would wait for ever
+    # The provider has locks, on which a signal handler that logs would wait for ever.
+    depth, _depth.value = _depth.value, _CLOSED
     try:
         # The SDK keeps each logger that it was asked for by name alone for ever; with attributes it keeps none.
         logger = get_logger(name) if len(_scopes) < MAX_SCOPES else get_logger(name, attributes={})

@@ -131,7 +131,7 @@ def _emit(name: str, made: logging.LogRecord, shown: bool) -> None:
     attributes.update(_extra_fields(vars(made)))
     event_name = attributes.pop("event_name", None)
     _add_place(attributes, made)
-    exception = exception_of(made.exc_info, sys.exc_info()[1])
+    exception = exception_of(made.exc_info, sys.exc_info()[1]) if made.exc_info else None
     if exception is None and made.exc_text:
         attributes[semconv.EXCEPTION_STACKTRACE] = made.exc_text
     record.emit(
