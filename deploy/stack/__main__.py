@@ -15,10 +15,13 @@ from .processes import Stack
 from .programs import StackError
 from .services import Ports, address, chosen_ports, refuse_taken
 
+# Ctrl-C, a service manager, a terminal that is closed.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main() -> int:
     arguments = _parser().parse_args()
-    for one in (signal.SIGINT, signal.SIGTERM):
+    for one in STOPPING:
         signal.signal(one, _stop_once)
     try:
         arguments.command(arguments)
@@ -104,7 +107,7 @@ def _data_folder() -> Path:
 
 def _stop_once(_signal: int, _frame: FrameType | None) -> None:
     """The first signal stops; further ones would leave programs behind."""
-    for one in (signal.SIGINT, signal.SIGTERM):
+    for one in STOPPING:
         signal.signal(one, signal.SIG_IGN)
     raise KeyboardInterrupt
 

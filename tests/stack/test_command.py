@@ -81,7 +81,7 @@ def test_says_what_a_program_said_last(tmp_path: Path) -> None:
 
 @pytest.mark.stack
 @pytest.mark.timeout(120, func_only=True)
-@pytest.mark.parametrize("ask", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ask", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_runs_until_it_is_asked_to_stop(
     programs: dict[str, Path], tmp_path: Path, ask: signal.Signals
 ) -> None:
