@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from otel_kit.export.answer import Answer
@@ -41,7 +42,9 @@ class HttpTransport:
         }
         if target.compression in ("gzip", "deflate"):
             self._headers["Content-Encoding"] = target.compression
+        self._compress = _compressor(target.compression)
         self._pool = _pool_for(target)
+        "localhost".encode("idna")  # a codec of many modules, imported here and not by the first request
 
     def post(self, body: bytes, timeout: float) -> Answer:
         """Send one request; every failure becomes an answer."""
@@ -51,7 +54,7 @@ class HttpTransport:
             response = self._pool.request(
                 "POST",
                 self._target.url,
-                body=self._compressed(body),
+                body=self._compress(body),
                 headers=self._headers,
                 timeout=urllib3.Timeout(total=min(timeout, self._target.timeout)),
                 retries=False,
@@ -67,22 +70,21 @@ class HttpTransport:
             return _unreachable(error)
         return _classified(response.status, response.headers, answer)
 
-    def _compressed(self, body: bytes) -> bytes:
-        if self._target.compression == "none":
-            return body
-        import gzip
-        import zlib
-
-        if self._target.compression == "gzip":
-            return gzip.compress(body, 6)
-        return zlib.compress(body)
-
     def renew(self) -> None:
         """In a forked child the pool is dropped: closing it would end the parent's TLS session."""
 
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
+
+
+def _compressor(name: str) -> Callable[[bytes], bytes]:
+    if name == "none":
+        return lambda body: body
+    import gzip
+    import zlib
+
+    return gzip.compress if name == "gzip" else zlib.compress
 
 
 def _pool_for(target: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_kit import _guard
 from otel_kit.export.batch import LONGEST_SLEEP, Batcher
+from otel_kit.export.imports import importing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric, MetricsData
@@ -97,7 +98,7 @@ class Collector:
         clean: Callable[[MetricsData], MetricsData],
     ) -> None:
         self._batchers, self._collect, self._clean = tuple(batchers), collect, clean
-        self._interval, self._timeout = interval, timeout
+        self._interval, self._timeout, self._imported = interval, timeout, False
         self.renew()
 
     def renew(self) -> None:
@@ -160,12 +161,20 @@ class Collector:
                 self._answered = asked
                 self._done.notify_all()
 
+    def _first(self, timeout: float) -> MetricsData | None:
+        """The first collection imports the SDK's metrics and psutil."""
+        with importing():
+            data = self._collect(timeout)
+            pack(())
+        self._imported = True
+        return data
+
     def _behind(self) -> bool:
         return bool(self._batchers) and all(b.ledger.waiting >= MOST_POINTS for b in self._batchers)
 
     def _collect_now(self) -> bool:
         try:
-            data = self._collect(self._timeout)
+            data = self._first(self._timeout) if not self._imported else self._collect(self._timeout)
             for item in unpack(self._clean(data)) if data is not None else ():
                 for batcher in self._batchers:
                     batcher.put(item, item.points)

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from otel_kit import _guard
+from otel_kit.export.imports import importing
 from otel_kit.export.outcome import PARTIAL_SUCCESS, REJECTED, TOO_LARGE, UNENCODABLE, Outcome
 
 if TYPE_CHECKING:  # a Protocol costs a start-up a millisecond, and is nothing at run time
@@ -135,8 +136,10 @@ class OtlpSender:
 
     def send(self, items: Sequence[Any], timeout: float) -> Outcome:
         """Encode and deliver the items."""
-        if self._wire is None:
-            self._wire = load_wire(self._target.signal)
+        if self._wire is None or self._transport is None:
+            with importing():
+                self._wire = load_wire(self._target.signal)
+                self._transport = connect(self._target, self._wire.method)
         good = [item for item in map(self._cleaned, items) if item is not None]
         bad = sum(map(self._weigh, items)) - sum(map(self._weigh, good))
         dropped = {UNENCODABLE: bad} if bad else {}
@@ -167,9 +170,7 @@ class OtlpSender:
     def _post(
         self, body: bytes, count: int, good: Sequence[Any], dropped: dict[str, int], timeout: float
     ) -> Outcome:
-        assert self._wire is not None
-        if self._transport is None:
-            self._transport = connect(self._target, self._wire.method)
+        assert self._transport is not None
         answer = self._transport.post(body, timeout)
         if answer.retry:
             return Outcome(retry=True, refused=answer.refused, after=answer.after, trouble=answer.trouble)

@@ -30,6 +30,7 @@ _installed = False
 _handler: Callable[[int, FrameType | None], None] | None = None
 _terminating = False
 _wakeup: tuple[int, ...] = ()
+_set_signal = signal.signal
 
 
 def install(runtime: Runtime) -> None:
@@ -100,11 +101,27 @@ def _watch_sigterm(runtime: Runtime) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     try:
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            _handler = functools.partial(_terminated, runtime)
-            signal.signal(signal.SIGTERM, _handler)
+        _handler = _handler or functools.partial(_terminated, runtime)
+        present = signal.getsignal(signal.SIGTERM)
+        if present is signal.SIG_DFL:
+            _set_signal(signal.SIGTERM, _handler)
+        elif present is not _handler and signal.signal is _set_signal:
+            signal.signal = _set_or_replace
     except (ValueError, OSError) as error:  # a subinterpreter, an embedding program
         _guard.contained("sigterm", error)
+
+
+@functools.wraps(signal.signal)
+def _set_or_replace(signalnum: int, handler: Any) -> Any:
+    """In the place of ``signal.signal`` while a framework handles SIGTERM.
+
+    uvicorn puts the default action back when it has served its last request, and sends itself the signal once more. The
+    default action of a program with telemetry is ours.
+    """
+    if signalnum == signal.SIGTERM and handler == signal.SIG_DFL:
+        signal.signal = _set_signal
+        handler = _handler
+    return _set_signal(signalnum, handler)
 
 
 def _terminated(runtime: Runtime, number: int, frame: FrameType | None) -> None:
@@ -115,7 +132,7 @@ def _terminated(runtime: Runtime, number: int, frame: FrameType | None) -> None:
     """
     global _terminating
     _terminating = True
-    signal.signal(number, signal.SIG_DFL)
+    _set_signal(number, signal.SIG_DFL)
     delivered = _thread.allocate_lock()
     delivered.acquire()
     # Not threading.Thread: the main thread may have been interrupted inside of threading, and hold its lock.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,23 +27,21 @@ class Telemetry:
         settings: the effective settings.
         tracer: an OpenTelemetry tracer with the service's name as its scope.
         meter: an OpenTelemetry meter, likewise.
-        logger: a structlog logger, likewise.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.tracer: trace.Tracer = trace.get_tracer(settings.service_name)
+        self.meter: metrics.Meter = metrics.get_meter(settings.service_name)
+        self._logger: BoundLogger | None = None
 
-    @cached_property
-    def tracer(self) -> trace.Tracer:
-        return trace.get_tracer(self.settings.service_name)
-
-    @cached_property
-    def meter(self) -> metrics.Meter:
-        return metrics.get_meter(self.settings.service_name)
-
-    @cached_property
+    @property
     def logger(self) -> BoundLogger:
-        return logs.get_logger(self.settings.service_name)
+        """A structlog logger; structlog is imported for the first one."""
+        # Not cached_property, whose lock a forked child may inherit held.
+        if self._logger is None:
+            self._logger = logs.get_logger(self.settings.service_name)
+        return self._logger
 
     def force_flush(self, timeout: float | None = None) -> bool:
         """Deliver everything emitted so far: spans, log records and a collection of the metrics.
