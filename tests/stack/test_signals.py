@@ -11,7 +11,7 @@ import pytest
 
 from deploy.stack.processes import Stack
 from deploy.stack.services import STANDARD_PORTS, address
-from tests.stack.apis import Jaeger, Logs, Prometheus, get, wait_for
+from tests.stack.apis import Jaeger, Logs, Prometheus, Span, get, wait_for
 from tests.stack.demo import SERVICES, Run, assert_all_arrived, only_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "stack.md"
@@ -22,21 +22,23 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(150, func_only=True)]
 def test_a_request_is_one_trace_across_both_services_with_its_sql(run: Run, jaeger: Jaeger) -> None:
     """The inventory's spans hang below the storefront's HTTP call, and the SQL spans below the inventory's."""
 
-    def whole() -> bool:
-        return {span.service for span in jaeger.trace(run.trace_id)} == set(SERVICES)
+    def whole() -> dict[str, Span]:
+        spans = {span.span_id: span for span in jaeger.trace(run.trace_id)}
+        parents_known = all(span.parent_id is None or span.parent_id in spans for span in spans.values())
+        both = {span.service for span in spans.values()} == set(SERVICES)
+        return spans if both and parents_known else {}
 
-    wait_for(whole, "spans of both services in one trace")
-    spans = jaeger.trace(run.trace_id)
-    by_id = {span.span_id: span for span in spans}
-    (served,) = [s for s in spans if s.kind == "server" and s.service == "inventory"][:1]
-    assert served.parent_id is not None
-    caller = by_id[served.parent_id]
-    assert (caller.service, caller.kind) == ("storefront", "client")
-    queries = [s for s in spans if "db.system.name" in s.attributes and s.service == "inventory"]
-    assert queries
-    assert all(by_id[query.parent_id].service == "inventory" for query in queries if query.parent_id)
-    roots = [span for span in spans if span.parent_id is None]
-    assert len(roots) == 1
+    spans = wait_for(whole, "one trace with spans of both services")
+    (root,) = [span for span in spans.values() if span.parent_id is None]
+    assert root.service == "storefront"
+    for served in spans.values():
+        if served.service == "inventory" and served.kind == "server":
+            caller = spans[str(served.parent_id)]
+            assert (caller.service, caller.kind) == ("storefront", "client")
+    queries = [span for span in spans.values() if "db.system.name" in span.attributes]
+    assert "inventory" in {query.service for query in queries}
+    for query in queries:
+        assert spans[str(query.parent_id)].service == query.service
 
 
 def test_everything_emitted_has_arrived(run: Run, jaeger: Jaeger, logs: Logs) -> None:
