@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "otel_kit"
-EVERYONE = {"errors", "semconv", "_guard"}
+EVERYONE = {"errors", "semconv", "_guard", "_imports"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "semconv": set(),
     "_guard": set(),
+    "_imports": {"_guard"},
     "context": EVERYONE,
     "signals": EVERYONE | {"context"},
     "instrument": EVERYONE | {"context", "signals"},

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Literal
 from opentelemetry import context
 
 from otel_kit import _guard
+from otel_kit._imports import when_imported
 from otel_kit.instrument._contrib import NotPossibleError
-from otel_kit.instrument._imports import when_imported
 
 if TYPE_CHECKING:
     from types import ModuleType

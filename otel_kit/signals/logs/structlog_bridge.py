@@ -21,9 +21,9 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from otel_kit import semconv
+from otel_kit._imports import when_imported
 from otel_kit.signals.logs import levels, record, stdlib, stdlib_levels
 from otel_kit.signals.logs.caller import caller, code_attributes, module, stack
-from otel_kit.signals.logs.imported import when_imported
 from otel_kit.signals.logs.message import exception_of, formatted, said
 from otel_kit.signals.logs.program_handlers import is_terminal_stream, survey
 from otel_kit.signals.logs.values import text, true

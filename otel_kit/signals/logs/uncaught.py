@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any
 
 from otel_kit import semconv
+from otel_kit._imports import when_imported
 from otel_kit.signals.logs import levels, record
-from otel_kit.signals.logs.imported import when_imported
 from otel_kit.signals.logs.message import said
 from otel_kit.signals.logs.program_handlers import survey
 from otel_kit.signals.logs.stdlib import known_already

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_kit import _guard
-from otel_kit.instrument import _imports
-from otel_kit.instrument._imports import when_imported
+from otel_kit import _guard, _imports
+from otel_kit._imports import when_imported
 
 Module = Callable[[str, str], str]
 
@@ -70,7 +69,7 @@ def test_an_error_in_the_callback_does_not_fail_the_import(module: Module) -> No
     name = module("otel_kit_probe_c", "value = 7")
     when_imported(name, lambda: 1 / 0)
     assert importlib.import_module(name).value == 7
-    assert _guard.contained_counts() == {"instrument.import": 1}
+    assert _guard.contained_counts() == {"imports": 1}
 
 
 def test_a_module_that_does_not_exist_is_missing_as_ever() -> None:

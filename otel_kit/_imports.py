@@ -1,4 +1,4 @@
-"""Tell when a library has been imported, now or later.
+"""Tell when a module has been imported, now or later, without importing it. Importable from everywhere.
 
 The same idea as wrapt's post-import hooks, without wrapt: that package imports asyncio, which costs a program that
 does not use it more than everything else that happens at start-up.
@@ -20,7 +20,7 @@ _waiting: dict[str, Callable[[], None]] = {}
 
 
 def when_imported(name: str, callback: Callable[[], None]) -> bool:
-    """Call ``callback`` once as soon as module ``name`` has been imported.
+    """Call ``callback`` once as soon as module ``name`` has been imported; one callback waits for a module.
 
     Args:
         name: a module's full name.
@@ -81,4 +81,4 @@ def _imported(name: str) -> None:
     try:
         callback()
     except Exception as error:
-        _guard.contained("instrument.import", error)
+        _guard.contained("imports", error)
