@@ -60,12 +60,14 @@ _ISSUERS = expression(
 def private_keys(text: str, lower: str) -> Findings:
     """PEM blocks that hold something private, also without their end, and the key files of PuTTY."""
     if "-----begin" in lower:
+        done = 0
         for match in _PEM_BEGIN.finditer(text):
-            if _PEM_SECRET.search(match.group(1)):
+            if match.start() >= done and _PEM_SECRET.search(match.group(1)):
                 end = text.find(f"-----END {match.group(1)}-----", match.end())
                 # Cut off: everything from here on is key, except what a quote closes.
                 stop = end if end >= 0 else _unfinished(text, match.end())
                 yield Finding(match.end(), stop, "private_key")
+                done = stop
     start = lower.find("private-lines:")
     if start >= 0:
         yield Finding(start + len("private-lines:"), len(text), "private_key")

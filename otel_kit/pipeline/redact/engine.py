@@ -19,9 +19,9 @@ from otel_kit.pipeline.limit import clean_value
 from otel_kit.pipeline.redact import arguments, detectors, looks, sentences, sql, tokens, urls
 from otel_kit.pipeline.redact.cookies import cookie_rule
 from otel_kit.pipeline.redact.counts import count
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import any_of, expression
 from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork, marker, settle
-from otel_kit.pipeline.redact.keys import PLAIN, Asks, Verdict, judge, words_of
+from otel_kit.pipeline.redact.keys import PLAIN, QUANTITY, Asks, Verdict, judge, words_of
 from otel_kit.pipeline.redact.keys import personal as personal_key
 from otel_kit.pipeline.redact.pairs import STEMS, authorization, pairs
 from otel_kit.pipeline.redact.personal import personal
@@ -39,10 +39,17 @@ LONGEST_CACHED, MOST_CACHED, MOST_WORDS = 512, 4_096, 16_384
 DEEPEST_ENCODING = 3
 
 DROPPED = object()
+# The verdict on a key, a user's action for it, and whether only its texts are of interest.
+Known = tuple[Verdict, str, bool]
+# What can begin a secret, in lower case.
 _TRIGGER = expression(
-    rf"{STEMS}|://|[\w\-]{{16}}|\d[ \-]?(?:\d[ \-]?){{11}}|-----|\$\w|@|(?:^|\s)--?[a-z]|insert|basic|login|%[0-9a-f]{{2}}|/t|private-lines|\{{s"
-    r"|\+\d|\(\d|\d[.\-/ ]\d\d\d?[.\-/ ]\d|[a-z]{2}\d\d|::|\d:\d"
+    any_of([*STEMS, "://", "-----", "@", "$", "insert", "basic", "login", "private-lines", "{s"])
 )
+_ENCODED = expression(r"%[0-9a-f]{2}")
+_RUN = expression(r"[\w\-]{16}")
+_DIGITS_OF_A_CARD = expression(r"\d(?:[ \-]?\d){11}")
+_PERSONAL = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
+_DIGITS = "0123456789"
 _HEXISH = expression(r"[0-9a-fA-F\-]+")
 _LONG_RUN = expression(r"[\w\-]{10}")
 _NAMES, _VALUES = (
@@ -52,9 +59,6 @@ _NAMES, _VALUES = (
 _STATEMENTS, _PARAMETERS = (
     ("statement", "sql", "query", "db.statement", "db.query.text"),
     ("parameters", "params", "args", "bind", "binds", "values", "arguments"),
-)
-_SECRET_HOLDERS = frozenset(
-    ["secrets", "credentials", "credential", "creds", "passwords", "tokens", "stringdata", "apikeys"]
 )
 _BASE64 = expression(r"(?<![\w+/=\-])[A-Za-z0-9+/_\-]{24,}+={0,2}")
 
@@ -71,20 +75,27 @@ class Redactor:
         self.off = self.rules.mode == "off"
         self._key_of_hashes = self.rules.hashing_key() or secrets.token_bytes(32)
         self._actions = {tuple(words_of(key)): action for key, action in self.rules.keys.items()}
-        self.verdicts: dict[str, tuple[Verdict, str]] = {}
+        self.verdicts: dict[str, Known] = {}
+        self.open_keys: set[str] = set()
         self.clean: set[str] = set()
         self._words: set[str] = set()
         self._item = threading.local()
+        self.charged = False
+        self.known_scope: object = None
 
     # keys
 
-    def verdict(self, key: str) -> tuple[Verdict, str]:
-        """The verdict on a key, and the action of a user's rule for it."""
+    def verdict(self, key: str) -> Known:
+        """The verdict on a key, the action of a user's rule for it, and whether only its texts are of interest."""
         known = self.verdicts.get(key)
         if known is None:
             if len(self.verdicts) >= MOST_CACHED:
                 self.verdicts.clear()
-            known = self.verdicts[key] = self._judge(key)
+                self.open_keys.clear()
+            verdict, action = self._judge(key)
+            known = self.verdicts[key] = verdict, action, verdict is PLAIN or verdict is QUANTITY
+            if verdict is PLAIN and not action and self.key(key) is key:
+                self.open_keys.add(key)
         return known
 
     def _judge(self, key: str) -> tuple[Verdict, str]:
@@ -132,9 +143,9 @@ class Redactor:
             return value
         known = self.verdicts.get(key)
         if known is None:
-            known = self.verdict(key) if isinstance(key, str) else (PLAIN, "")
+            known = self.verdict(key) if isinstance(key, str) else (PLAIN, "", True)
         kind = type(value)
-        if kind is str and known[0] is PLAIN and value in self.clean:
+        if kind is str and known[2] and value in self.clean:
             return value
         if kind is bool or value is None or kind is float:
             return value if not known[1] else self._acted(known, value, surface)
@@ -176,7 +187,7 @@ class Redactor:
         """A new record or span begins: its texts may cost as much as any other's."""
         self._item.spent = 0
 
-    def _acted(self, known: tuple[Verdict, str], value: Any, surface: str) -> Any:
+    def _acted(self, known: Known, value: Any, surface: str) -> Any:
         action = known[1]
         if value is None or value == "":
             return value
@@ -311,13 +322,13 @@ class Redactor:
         same = True
         for key, item in list(value.items()):
             name = key if type(key) is str else str(key)
-            own, action = verdicts.get(name) or self.verdict(name)
+            own, action, _ = verdicts.get(name) or self.verdict(name)
             if own is PLAIN and holder and not action:
                 own = Verdict(
                     Asks.WORDLESS, verdict.rule or "secret", "holder" if verdict.asks is Asks.WORDLESS else ""
                 )
             if action:
-                shown = self._acted((own, action), item, surface)
+                shown = self._acted((own, action, False), item, surface)
             else:
                 shown = bound[name] if name in bound else self._walk(own, item, surface, walk)
             shown_key = self.key(key, surface) if type(key) is str else key
@@ -375,9 +386,11 @@ class Redactor:
             if index in special:
                 shown.append(special[index])
             else:
-                own, action = self.verdict(value[0]) if index == 1 and _is_pair(value) else (verdict, "")
+                own, action, _ = (
+                    self.verdict(str(value[0])) if index == 1 and _is_pair(value) else (verdict, "", False)
+                )
                 walked = (
-                    self._acted((own, action), item, surface)
+                    self._acted((own, action, False), item, surface)
                     if action
                     else self._walk(own if own is not PLAIN else verdict, item, surface, walk)
                 )
@@ -395,7 +408,7 @@ class Redactor:
             found[index] = self._replaced(value[index], [Finding(start, end, rule)], surface)
         if len(value) % 2 == 0 and all(isinstance(item, str) for item in value):
             for index in range(0, len(value), 2):
-                own, action = self.verdict(value[index])
+                own, action, _ = self.verdict(value[index])
                 if (
                     own.asks not in (Asks.TEXT, Asks.QUANTITY, Asks.RANDOM)
                     and not action
@@ -413,16 +426,19 @@ class Redactor:
         if len(text) >= LONGEST_TEXT:
             return self._marked("too long", surface)
         if not self.rules.patterns and self._harmless(text):
+            self._remember(text)
             return text
         self._spend(text)
         found = settle(self._findings(text, cards=cards))
         if not found:
-            self._remember(text)
+            if cards:
+                self._remember(text)
             return text
         return self._replaced(text, found, surface)
 
     def _spend(self, text: str) -> None:
         if len(text) > 1_024:
+            self.charged = True
             spent = self._item.spent = getattr(self._item, "spent", 0) + len(text)
             if spent > MOST_TEXT_OF_AN_ITEM:
                 raise TooMuchWork
@@ -445,11 +461,37 @@ class Redactor:
         novel = [word for word in text.split() if word not in known]
         if not novel:
             return True
-        if _TRIGGER.search(" ".join(novel).lower()):
+        unknown = [
+            word
+            for word in novel
+            if not (len(word) < 16 and (word.isdigit() or word.rstrip(_DIGITS) in known))
+        ]
+        if unknown and not self._learnt(unknown):
             return False
-        if len(known) >= MOST_WORDS:
+        # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
+        joined = " ".join(novel)
+        if len(joined) >= 12 and _DIGITS_OF_A_CARD.search(joined):
+            return False
+        return not (self.rules.personal and _PERSONAL.search(text.lower()))
+
+    def _learnt(self, unknown: list[str]) -> bool:
+        """Whether nothing in the words can begin a secret; if so they are known from now on, without digits at their end."""
+        joined = " ".join(unknown)
+        lower = joined.lower()
+        if _TRIGGER.search(lower) or ("%" in joined and _ENCODED.search(lower)):
+            return False
+        for word in unknown:
+            if (len(word) >= 16 and _RUN.search(word)) or (
+                word[0] == "-" and len(word) > 1 and not word[1].isdigit()
+            ):
+                return False
+        known = self._words
+        if len(known) > MOST_WORDS:
             known.clear()
-        known.update(word for word in novel if len(word) <= 24 and word.isascii() and not _has_digit(word))
+        for word in unknown:
+            front = word.rstrip(_DIGITS)
+            if 0 < len(front) <= 24 and front[-1] not in "%$+" and not _has_digit(front):
+                known.add(front)
         return True
 
     def _findings(self, text: str, *, cards: bool = True, depth: int = 0) -> Iterable[Finding]:
@@ -599,7 +641,7 @@ def _is_pair(value: Sequence[Any]) -> bool:
     return len(value) == 2 and isinstance(value[0], str | bytes) and len(value[0]) <= 128
 
 
-def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, tuple[Verdict, str]]:
+def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, Known]:
     """``{"name": "password", "value": …}`` and pydantic's ``{"loc": ["body", "password"], "input": …}``."""
     lowered = {key.lower(): key for key in value if isinstance(key, str)}
     if "loc" in lowered and "input" in lowered:
@@ -613,7 +655,7 @@ def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, t
                 return {lowered[other]: verdict for other in _VALUES if other in lowered and other != name}
     if str(value.get("kind", "")).lower() == "secret":
         return {
-            name: (Verdict(Asks.WORDLESS, "secret", "holder"), "")
+            name: (Verdict(Asks.WORDLESS, "secret", "holder"), "", False)
             for name in ("data", "stringData")
             if name in value
         }

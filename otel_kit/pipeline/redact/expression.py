@@ -7,6 +7,7 @@ and start must not wait.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, cast
 
 
@@ -33,3 +34,25 @@ def expression(source: str, flags: int = 0) -> re.Pattern[str]:
 def word_set(text: str) -> frozenset[str]:
     """The words of a text: a list of words that reads as one."""
     return frozenset(text.split())
+
+
+def any_of(words: Iterable[str]) -> str:
+    """An expression for any of the words, as a tree: at each place of a text few letters are compared."""
+    tree: dict[str, Any] = {}
+    for word in sorted(words):
+        node = tree
+        for letter in word:
+            if "" in node:  # a shorter word is enough
+                break
+            node = node.setdefault(letter, {})
+        else:
+            node.clear()
+            node[""] = {}
+    return _branches(tree)
+
+
+def _branches(tree: dict[str, Any]) -> str:
+    if "" in tree:
+        return ""
+    parts = [re.escape(letter) + _branches(below) for letter, below in tree.items()]
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"

@@ -11,7 +11,7 @@ import re
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.cookies import cookies
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import any_of, expression, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
 from otel_kit.pipeline.redact.keys import Asks, Verdict, fold, judge
 from otel_kit.pipeline.redact.values import Span, goes_on, refers, value_at, withheld
@@ -22,15 +22,18 @@ MOST_CANDIDATES, MOST_CALLS = 1_000, 150
 COST_OF_BRACKETS = 8
 BRACKETS_REACH, HEADER_REACH = 1_024, 8_192
 # The letters that a key must contain before it is read as words at all.
-STEMS = (
-    "pass|pwd|psw|pw|secret|tok|key|auth|cred|cooki|sess|sid|sig|csrf|xsrf|jwt|bearer|otp|pin|cvv|cvc|csc|cvn|card|pan|"
-    "code|salt|pepper|psk|pat|sas|tan|puk|mnemonic|phrase|seed|assert|saml|verifier|ticket|nonce|hmac|mdp|motde|mot_de|mot-de|kenn|"
-    "clave|contras|geheim|zugang|jeton|senha|wacht|haslo|hasło|losen|lösen|parol|parool|kodeord|adgang|segred|sekret|hemlig|schl|"
-    "schlüssel|cle|clé|chiave|chave|llave|sleutel|segret|salas|heslo|sifre|şifre|jelsz|geslo|lozink|magic|remember|hook|license|"
-    "licence|hash|answer|community|kata|parrot|salaus|конт|парол|секрет|ключ|лозинк|密|口令|パス|秘密|シーク|暗証|비밀|암호|cc|bind|serial|login\\(|log_in\\(|sign_?in\\(|connect\\(|identified|input_value|"
-    "verification|webhook|digest|tgt|kek|dek|karte|tarjeta|carte"
+STEMS = word_set(
+    """
+    pass pwd psw pw secret tok key auth cred cooki sess sid sig csrf xsrf jwt bearer otp pin cvv cvc csc cvn card
+    pan code salt pepper psk pat sas tan puk mnemonic phrase seed assert saml verifier ticket nonce hmac mdp motde
+    mot_de mot-de kenn clave contras geheim zugang jeton senha wacht haslo hasło losen lösen parol parool kodeord
+    adgang segred sekret hemlig schl schlüssel cle clé chiave chave llave sleutel segret salas heslo sifre şifre
+    jelsz geslo lozink magic remember hook license licence hash answer community kata parrot salaus конт парол
+    секрет ключ лозинк 密 口令 パス 秘密 シーク 暗証 비밀 암호 cc bind serial identified input_value verification webhook digest tgt
+    kek dek karte tarjeta carte login( log_in( signin( sign_in( connect(
+    """
 )
-STEM = expression(STEMS)
+STEM = expression(any_of(STEMS))
 _KEY = r"(?<![\w.])(?<!\w-)(\w++(?:[.\-]\w++)*+)"
 _CLOSE = r"(?:\\{0,7}[\"'`]|\]|%22|%5[dD]|&quot;|\\u0022|\*\*|\)(?=\s?=)|</b>|[?!]){0,3}"
 _PAIR = expression(

@@ -22,8 +22,8 @@ _INSERT = expression(
 )  # fmt: skip
 _TOKEN = expression(
     r"""
-      (?P<string>[NEUneu]?&?'(?:[^'\\]|''|\\.)*+'|\$(\w{0,20})\$.*?\$\2\$)
-    | (?P<comment>--[^\n]*|/\*.*?\*/)
+      (?P<string>[NEUneu]?&?'(?:[^'\\]|''|\\.){0,4096}+'|\$(\w{0,20})\$.{0,4096}?\$\2\$)
+    | (?P<comment>--[^\n]*|/\*.{0,4096}?\*/)
     | (?P<hole>%\(\w+\)s|%s|\?|\$\d+|@p\d+\b|(?<![:\w]):\d+\b)
     | (?P<name>"[^"]+"|`[^`]+`|\[\w+\]|[A-Za-z_][\w$.]*+)
     | (?P<open>\()
@@ -51,14 +51,19 @@ _ITEM = expression(
 _ECHO = expression(
     r"\[(?:generated in|cached since|raw sql|no key|caching disabled|insertmanyvalues)[^\]\n]{0,120}\]\s{1,4}(?=[(\[{])"
 )
-MOST_HOLES = 1_000
+MOST_HOLES, ROWS_REACH = 1_000, 32_768
 
 
 def statements(text: str) -> Findings:
     """Literals of INSERT by column, or by their look where no column is named; SQLAlchemy's statement with parameters."""
+    done = 0
     for match in _INSERT.finditer(text):
-        columns = _columns(match.group(1))
-        yield from _rows(text, match.end(), columns)
+        if match.start() >= done:
+            columns = _columns(match.group(1))
+            for finding in _rows(text, match.end(), columns):
+                yield finding
+                done = finding.end
+            done = max(done, match.end() + ROWS_REACH if len(text) > ROWS_REACH else 0)
     for match in _SHOWN.finditer(text):
         yield from _parameters(match, columns_of_holes(match.group(1)))
     for match in _ECHO.finditer(text):
@@ -75,7 +80,7 @@ def _columns(listed: str | None) -> list[str] | None:
 def _rows(text: str, start: int, columns: list[str] | None) -> Findings:
     """The string literals of the rows behind VALUES."""
     depth, item = 0, 0
-    for token in _TOKEN.finditer(text, start):
+    for token in _TOKEN.finditer(text, start, min(len(text), start + ROWS_REACH)):
         kind = token.lastgroup
         if kind == "open":
             depth += 1
