@@ -132,24 +132,28 @@ def clean_span(span: ReadableSpan) -> ReadableSpan:
     A start that is no time becomes 0, an end before the start becomes the start, a kind or status that is
     none becomes the default; links to what cannot be referred to are left out.
     """
-    start = _time(span.start_time, 0)
-    given = {name: _field(span, name) for name in _SPAN_FIELDS}
-    cleaned = {
-        "name": clean_text(given["name"], LONGEST_NAME),
-        "kind": given["kind"] if is_a(given["kind"], SpanKind) else SpanKind.INTERNAL,
-        "parent": given["parent"] if given["parent"] is None or _is_encodable(given["parent"]) else None,
-        "status": _clean_status(given["status"]),
-        "start_time": start,
-        "end_time": max(start, _time(given["end_time"], start)),
-        "attributes": clean_attributes(given["attributes"]),
-        "events": _each(given["events"], _clean_event),
-        "links": _each(given["links"], _clean_link),
-        "resource": clean_resource(given["resource"]),
-        "instrumentation_scope": clean_scope(given["instrumentation_scope"]),
-    }
-    if all(cleaned[name] is given[name] for name in _SPAN_FIELDS):
+    try:
+        given = _fields_of(span)
+    except Exception:  # a property that works on what it cannot work on
+        given = tuple(_field(span, name) for name in _SPAN_FIELDS)
+    name, kind, parent, status, began, ended, attributes, events, links, resource, scope = given
+    start = _time(began, 0)
+    cleaned = (
+        clean_text(name, LONGEST_NAME),
+        kind if type(kind) is SpanKind else SpanKind.INTERNAL,
+        parent if parent is None or _is_encodable(parent) else None,
+        _clean_status(status),
+        start,
+        max(start, _time(ended, start)),
+        clean_attributes(attributes),
+        _each(events, _clean_event),
+        _each(links, _clean_link),
+        clean_resource(resource),
+        clean_scope(scope),
+    )
+    if all(map(operator.is_, cleaned, given)):
         return span
-    return CleanSpan(span, **cleaned)
+    return CleanSpan(span, **dict(zip(_SPAN_FIELDS, cleaned, strict=True)))
 
 
 _SPAN_FIELDS = (
@@ -165,12 +169,13 @@ _SPAN_FIELDS = (
     "resource",
     "instrumentation_scope",
 )
+_fields_of = operator.attrgetter(*_SPAN_FIELDS)
 
 
 def _field(span: ReadableSpan, name: str) -> Any:
     try:
         return getattr(span, name)
-    except Exception:  # a property that works on what it cannot work on
+    except Exception:
         return None
 
 

@@ -78,14 +78,21 @@ def clean_attributes(attributes: Any) -> Mapping[str, Any]:
     except Exception as error:
         _guard.contained("limit.attributes", error)
         return {}
-    cleaned: dict[str, Any] = {}
-    same = True
-    for key, value in pairs:
-        name, held = _key(key), clean_value(value)
-        if name:
-            cleaned[name] = held
-        same = same and name is key and held is value and bool(name)
-    return attributes if same else cleaned
+    if all(map(_is_clean, pairs)):
+        return attributes  # type: ignore[no-any-return]
+    cleaned = {_key(key): clean_value(value) for key, value in pairs}
+    cleaned.pop("", None)  # the specification allows no empty name
+    return cleaned
+
+
+def _is_clean(pair: tuple[Any, Any]) -> bool:
+    key, value = pair
+    if type(key) is not str or not key or _key(key) is not key:
+        return False
+    kind = type(value)
+    if kind is str:
+        return len(value) <= LONGEST_TEXT and (value.isascii() or clean_text(value) is value)
+    return kind is bool or kind is float or clean_value(value) is value
 
 
 class _Copy:
@@ -142,6 +149,8 @@ class _Copy:
 
 
 def _key(key: Any) -> str:
+    if type(key) is str and len(key) <= LONGEST_NAME and key.isascii():
+        return key
     return clean_text("None" if key is None else key, LONGEST_NAME)
 
 
