@@ -94,3 +94,12 @@ CPYTHON_GC_GENERATION = "cpython.gc.generation"
 LOG_TEMPLATE = "otel_kit.log.template"
 LOG_ARGUMENTS = "otel_kit.log.arguments"
 WARNING_CATEGORY = "otel_kit.warning.category"
+
+# telemetry about telemetry
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+METRIC_OTEL_SDK_EXPORTER_SPAN_EXPORTED = "otel.sdk.exporter.span.exported"
+METRIC_OTEL_SDK_EXPORTER_LOG_EXPORTED = "otel.sdk.exporter.log.exported"
+METRIC_OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED = "otel.sdk.exporter.metric_data_point.exported"
+METRIC_OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE = "otel.sdk.processor.span.queue.size"
+METRIC_OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE = "otel.sdk.processor.log.queue.size"

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 
 import opentelemetry.semconv._incubating.attributes as incubating
+import opentelemetry.semconv._incubating.metrics as metrics
 import opentelemetry.semconv.attributes as stable
 
 from otel_kit import semconv
@@ -18,7 +19,7 @@ ELSEWHERE = {
 
 def conventional_names() -> set[str]:
     names: set[str] = set()
-    for package in (stable, incubating):
+    for package in (stable, incubating, metrics):
         for info in pkgutil.iter_modules(package.__path__):
             module = importlib.import_module(f"{package.__name__}.{info.name}")
             names |= {value for value in vars(module).values() if isinstance(value, str)}

@@ -3,6 +3,7 @@
 - ``config``, ``table``, ``sources``, ``values``, ``targets``: what the settings are, and where each came from
 - ``resource``: what is true of everything that the process emits
 - ``providers``: the three providers, made once · ``queues``: one for each signal and endpoint
+- ``health``: the books as metrics
 - ``runtime``: all of it wired together · ``lifecycle``: exit, signals, children
 - ``slim``: makes the start cheaper · ``capturing``: memory in place of the network, for tests
 - ``telemetry``: ``init_telemetry`` and its handle

@@ -26,6 +26,7 @@ from otel_kit.pipeline.enrich import LogEnricher, SpanEnricher
 from otel_kit.pipeline.exceptions import ReportedExceptions
 from otel_kit.pipeline.exceptions import report as report_exception
 from otel_kit.pipeline.limit import LogLimiter, clean_metrics, clean_span, clean_value
+from otel_kit.setup import health
 from otel_kit.setup.config import Settings
 from otel_kit.setup.providers import (
     Providers,
@@ -64,6 +65,9 @@ def console_of(settings: Settings) -> ConsoleLogProcessor | None:
     return ConsoleLogProcessor(skip=logs.already_shown) if "console" in settings.logs_exporter else None
 
 
+NOTHING: dict[str, Any] = {"endpoints": {}}
+
+
 class Runtime:
     """One for each process; :func:`otel_kit.init_telemetry` configures it, again and again if it likes.
 
@@ -98,7 +102,7 @@ class Runtime:
                 self._switch_off()
                 return
             self._resource = build_resource(settings)
-            self.providers = providers = self.providers or Providers()
+            providers = self.providers or self._made_providers()
             queues = self._queues.use(places() if places else places_of(settings), settings)
             self._wire_traces(providers, settings, queues["traces"])
             self._wire_metrics(providers, settings, queues["metrics"])
@@ -106,6 +110,15 @@ class Runtime:
             providers.install()
             self.on = True
             self._turn_on(settings)
+
+    def _made_providers(self) -> Providers:
+        self.providers = providers = Providers()
+        health.observe(providers.meter, lambda signal: self._queues.stats(signal) if self._tells else NOTHING)
+        return providers
+
+    @property
+    def _tells(self) -> bool:
+        return self.on and self.settings is not None and self.settings.process_metrics
 
     def _wire_traces(self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]]) -> None:
         queue = [SpanQueue(batchers)] if batchers else []
