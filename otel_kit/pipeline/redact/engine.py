@@ -24,6 +24,7 @@ from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork,
 from otel_kit.pipeline.redact.keys import PLAIN, QUANTITY, Asks, Verdict, judge, words_of
 from otel_kit.pipeline.redact.keys import personal as personal_key
 from otel_kit.pipeline.redact.pairs import STEMS, authorization, pairs
+from otel_kit.pipeline.redact.patterns import checked
 from otel_kit.pipeline.redact.personal import personal
 from otel_kit.pipeline.redact.personal import withheld as personal_withheld
 from otel_kit.pipeline.redact.rules import Rules
@@ -47,10 +48,14 @@ _TRIGGER = expression(
 )
 _ENCODED = expression(r"%[0-9a-f]{2}")
 _RUN = expression(r"[\w\-]{16}")
-_DIGITS_OF_A_CARD = expression(r"\d(?:[ \-]?\d){11}")
+_DIGITS_OF_A_CARD = expression(r"(?<!\d)\d(?:[ \-]?\d){11}")
 _PERSONAL = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
-_DIGITS = "0123456789"
-_HEXISH = expression(r"[0-9a-fA-F\-]+")
+_DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[]"
+# Too short for a secret without a key, and without a sign that joins a key with its value; or an id.
+_ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_SHORT = expression(rf"[\w./#\-+(),;]{{1,15}}|{_ID}")
+_SHORT_PERSONAL = expression(rf"[^\W\d]{{1,15}}|{_ID}")
+_NEVER = expression(r"(?!)")
 _LONG_RUN = expression(r"[\w\-]{10}")
 _NAMES, _VALUES = (
     ("name", "key", "header", "field", "param", "parameter", "attribute", "k"),
@@ -75,11 +80,14 @@ class Redactor:
         self.off = self.rules.mode == "off"
         self._key_of_hashes = self.rules.hashing_key() or secrets.token_bytes(32)
         self._actions = {tuple(words_of(key)): action for key, action in self.rules.keys.items()}
+        self._patterns = [(name, checked(name, pattern)) for name, pattern in self.rules.patterns.items()]
         self.verdicts: dict[str, Known] = {}
-        self.open_keys: set[str] = set()
+        self.open_keys: dict[str, bool] = {}
         self.clean: set[str] = set()
         self._words: set[str] = set()
         self._item = threading.local()
+        shape = _SHORT_PERSONAL if self.rules.personal else _SHORT
+        self._plain = (_NEVER if self.rules.patterns else shape).fullmatch
         self.charged = False
         self.known_scope: object = None
 
@@ -94,8 +102,8 @@ class Redactor:
                 self.open_keys.clear()
             verdict, action = self._judge(key)
             known = self.verdicts[key] = verdict, action, verdict is PLAIN or verdict is QUANTITY
-            if verdict is PLAIN and not action and self.key(key) is key:
-                self.open_keys.add(key)
+            if known[2] and not action and self.key(key) is key:
+                self.open_keys[key] = verdict is PLAIN
         return known
 
     def _judge(self, key: str) -> tuple[Verdict, str]:
@@ -158,12 +166,20 @@ class Redactor:
         except Exception as error:
             return self._failed(error, surface)
 
-    def text(self, text: str, surface: str = "text") -> str:
-        """A text without secrets; the same object if there was nothing to do."""
+    def text(self, text: str, surface: str = "text", *, cards: bool = True) -> str:
+        """A text without secrets; the same object if there was nothing to do.
+
+        Args:
+            text: the text.
+            surface: where it stands, for the counts.
+            cards: whether numbers may be cards; not where the key names a quantity.
+        """
         if self.off or text in self.clean or len(text) < SHORTEST:
             return text
+        if self._plain(text) and not text.isdigit():
+            return text
         try:
-            return self._text(text, surface)
+            return self._text(text, surface, cards=cards)
         except TooMuchWork:
             return self._marked("too long", surface)
         except Exception as error:
@@ -362,7 +378,11 @@ class Redactor:
             holes = sql.columns_of_holes(statement)
             if all(isinstance(row, list | tuple) for row in parameters):
                 rows = [self._row(holes, row, surface) for row in parameters[:1000]]
-                return parameters if all(map(_is, rows, parameters)) else type(parameters)(rows)
+                return (
+                    parameters
+                    if all(map(_is, rows, parameters))
+                    else (tuple(rows) if type(parameters) is tuple else rows)
+                )
             return self._row(holes, parameters, surface)
         return self.value("parameters", parameters, surface)
 
@@ -372,7 +392,7 @@ class Redactor:
             for i, item in enumerate(row)
         ]
         shown = [item if item is not DROPPED else marker("custom") for item in shown]
-        return row if all(map(_is, shown, row)) else type(row)(shown) if type(row) in (list, tuple) else shown
+        return row if all(map(_is, shown, row)) else tuple(shown) if type(row) is tuple else shown
 
     def bound(self, statement: str, index: int, item: Any, surface: str) -> Any:
         holes = sql.columns_of_holes(statement)
@@ -451,12 +471,6 @@ class Redactor:
 
     def _harmless(self, text: str) -> bool:
         """Whether no word of a text, and no neighbourhood of new ones, can begin a secret."""
-        if (
-            len(text) <= 40
-            and _HEXISH.fullmatch(text)
-            and not (text.replace("-", "").isdigit() and len(text) > 11)
-        ):
-            return not self.rules.personal
         known = self._words
         novel = [word for word in text.split() if word not in known]
         if not novel:
@@ -464,14 +478,15 @@ class Redactor:
         unknown = [
             word
             for word in novel
-            if not (len(word) < 16 and (word.isdigit() or word.rstrip(_DIGITS) in known))
+            if word.strip(_NUMERIC) and (len(word) >= 16 or word.rstrip(_DIGITS) not in known)
         ]
         if unknown and not self._learnt(unknown):
             return False
         # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
-        joined = " ".join(novel)
-        if len(joined) >= 12 and _DIGITS_OF_A_CARD.search(joined):
-            return False
+        if len(text) >= 12:
+            joined = " ".join(novel)
+            if len(joined) >= 12 and _DIGITS_OF_A_CARD.search(joined):
+                return False
         return not (self.rules.personal and _PERSONAL.search(text.lower()))
 
     def _learnt(self, unknown: list[str]) -> bool:
@@ -490,7 +505,12 @@ class Redactor:
             known.clear()
         for word in unknown:
             front = word.rstrip(_DIGITS)
-            if 0 < len(front) <= 24 and front[-1] not in "%$+" and not _has_digit(front):
+            # "ORD-2026-" comes again, "8d7f3a" does not.
+            if (
+                0 < len(front) <= 24
+                and front[-1] not in "%$+"
+                and (front[-1] in "-_/.:#=" or not _has_digit(front))
+            ):
                 known.add(front)
         return True
 
@@ -523,10 +543,9 @@ class Redactor:
             taken = settle(found)
             # "user:password@host" is no mail address.
             found += (finding for finding in personal(text, lower) if not _overlaps(finding, taken))
-        for name, pattern in self.rules.patterns.items():
-            found += [
-                Finding(*match.span(1 if pattern.groups else 0), name) for match in pattern.finditer(text)
-            ]  # type: ignore[union-attr]
+        for name, pattern in self._patterns:
+            group = 1 if pattern.groups else 0
+            found += [Finding(match.start(group), match.end(group), name) for match in pattern.finditer(text)]
         if depth < DEEPEST_ENCODING:
             found += self._decoded(text, depth)
         if self.rules.exempt_values:
@@ -597,7 +616,8 @@ class _Walk:
 
 
 def _spliced(text: str, found: Sequence[Finding]) -> str:
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for finding in found:
         shown = marker(finding.rule) if finding.text is None else finding.text
         parts += text[at : finding.start], finding.quote, shown, finding.quote

@@ -27,6 +27,7 @@ with warnings.catch_warnings():
 SECONDS_FOR_THE_LONGEST = 0.1
 LONGEST_PATTERN = 1_000
 _STEPS = (8, 12, 16, 18, 20, 22, 24, 26, 28, 32, 48, 64, 128, 256, 512, 1_024, 2_048, 4_096)
+_CHECKED: set[re.Pattern[str]] = set()
 _VALID = "an expression whose search takes time in proportion to the text"
 
 
@@ -36,6 +37,8 @@ def checked(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     Raises:
         SettingError: it does not compile, matches the empty text, is too long, or may backtrack for long.
     """
+    if isinstance(pattern, re.Pattern) and pattern in _CHECKED:
+        return pattern
     source = f"redact_rules.patterns[{name!r}]"
     text = pattern if isinstance(pattern, str) else pattern.pattern
     if len(text) > LONGEST_PATTERN:
@@ -54,6 +57,7 @@ def checked(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     slow = _slow(compiled, tree)
     if slow:
         raise SettingError(source, "argument", text, f"{_VALID}; this one took {slow}")
+    _CHECKED.add(compiled)
     return compiled
 
 

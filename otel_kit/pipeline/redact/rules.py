@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from otel_kit.errors import SettingError
 from otel_kit.pipeline.redact.patterns import checked
@@ -39,7 +40,7 @@ class Rules:
     keys: Mapping[str, str] = field(default_factory=dict)
     patterns: Mapping[str, str | re.Pattern[str]] = field(default_factory=dict)
     exempt_values: Collection[str] = ()
-    hash_key: str | bytes | Secret | None = field(default=None, repr=False)
+    hash_key: str | bytes | Secret[Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

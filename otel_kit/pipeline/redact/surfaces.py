@@ -40,15 +40,16 @@ def redact_attributes(redactor: Redactor, attributes: Any, surface: str) -> Any:
         return attributes
     changed: dict[str, Any] | None = None
     open_keys, clean = redactor.open_keys, redactor.clean
-    held = attributes._dict if type(attributes) is BoundedAttributes else attributes
+    held: Mapping[str, Any] = attributes._dict if type(attributes) is BoundedAttributes else attributes
     for key, value in held.items():
         # Nearly every attribute ends here: a key that says nothing, with a number or a text that was seen before.
-        if key in open_keys:
+        cards = open_keys.get(key)
+        if cards is not None:
             kind = type(value)
             if kind is str:
                 if value in clean:
                     continue
-                shown = redactor.text(value, surface)
+                shown = redactor.text(value, surface, cards=cards)
                 if shown is not value:
                     changed = {} if changed is None else changed
                     changed[key] = shown

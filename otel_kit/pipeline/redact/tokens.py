@@ -60,7 +60,7 @@ digitalocean dor_v1_ H 40; fly fo1_ U 30; fly fm1 B 40; fly fm2_ B 40; fly FlyV1
 vercel vck_ A 20; vercel vca_ A 20; vercel vercel_blob_rw_ U 20; netlify nfp_ A 20; netlify nfu A 30
 render rnd_ A 20; heroku HRKU- U 30; scaleway SCW C 17; supabase sbp_ A 24; supabase sb_secret_ U 16
 planetscale pscale_tkn_ D 20; planetscale pscale_pw_ D 20; planetscale pscale_oauth_ D 20; neon napi_ A 24
-neon npg_ A 10; fauna fnA U 30; databricks dapi H 30; databricks dose H 30; databricks dkea H 30
+neon npg_ A 12; fauna fnA U 30; databricks dapi H 30; databricks dose H 30; databricks dkea H 30
 elastic essu_ B 20; dynatrace dt0 D 30; newrelic NRAK- A 20; newrelic NRII- U 20; newrelic NRRA- A 20
 newrelic NRIQ- A 20; grafana glc_ B 24; grafana glsa_ U 24; sentry sntrys_ P 30; sentry sntryu_ H 30
 sentry sntryi_ A 30; honeycomb hcaik_ A 24; honeycomb hcbik_ A 24; honeycomb hcalk_ A 24; honeycomb hcamk_ A 24
