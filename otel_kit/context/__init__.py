@@ -1,14 +1,13 @@
 """WHO: the ids that follow the work, through tasks, threads and services.
 
 - ``ids``: bind ids, read them by their users' names or by their names on the wire
-- ``carry``: take them into threads and executors
+- ``threads``: carry them into threads and executors
 - ``propagation``: take chosen ones to the next service as W3C baggage
 - ``reported``: which exceptions have been told already
 """
 
 from __future__ import annotations
 
-from otel_kit.context.carry import carry, carry_threads
 from otel_kit.context.ids import (
     attributes,
     bind,
@@ -18,6 +17,7 @@ from otel_kit.context.ids import (
     unbind_context,
 )
 from otel_kit.context.propagation import Baggage
+from otel_kit.context.threads import carry, carry_threads
 
 __all__ = [
     "Baggage",
