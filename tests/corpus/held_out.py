@@ -1,5 +1,7 @@
 """Kinds that the rules were not developed on: other names, notations and harmless texts, written before they were first scored."""
 
+# ruff: noqa: E501  (a kind is a line)
+
 from __future__ import annotations
 
 import base64

@@ -1,5 +1,7 @@
 """Kinds of secrets that the rules were developed on."""
 
+# ruff: noqa: E501  (a kind is a line)
+
 from __future__ import annotations
 
 import json
@@ -15,17 +17,17 @@ _PASSWORD_KEYS = """
 password user_password DB_PASSWORD dbPassword passwd pwd user.pwd MYSQL_ROOT_PASSWORD spring.datasource.password smtp-password newPassword
 password_confirmation passphrase loginPass admin_pw ldapBindPassword keystorepass passwort kennwort mot_de_passe motdepasse contraseña clave senha
 wachtwoord Password2 PGPASSWORD user[password] ansible_become_pass SSHPASS proxy_passwd
-""".split()
+"""
 _SECRET_KEYS = """
 secret client_secret clientSecret CLIENT_SECRET app.secret secret_key SECRET_KEY_BASE jwt_secret webhookSecret signing_secret api_key apiKey
 X-Api-Key apikey API_KEY_PROD access_key private_key privateKey encryption_key master-key token auth_token accessToken refresh_token
 id_token GITHUB_TOKEN slackBotToken csrf_token XSRF-TOKEN authenticity_token bearer_token session_token sessionToken consumer_secret
 aws_secret_access_key AccountKey SharedAccessKey subscription-key oauth_token_secret STRIPE_SECRET vault_token personal_access_token
 geheimnis jeton_acces shared_secret
-""".split()
-for _key in _PASSWORD_KEYS:
+"""
+for _key in _PASSWORD_KEYS.split():
     KINDS[f"key_{_key}"] = keyed(_key, v.password)
-for _key in _SECRET_KEYS:
+for _key in _SECRET_KEYS.split():
     KINDS[f"key_{_key}"] = keyed(_key, v.token)
 for _key in ("otp_code", "mfa_code", "verification_code", "one_time_password", "totp"):
     KINDS[f"key_{_key}"] = keyed(_key, v.digits)

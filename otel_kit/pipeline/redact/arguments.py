@@ -1,5 +1,7 @@
 """Command lines: options whose value is a secret, by their name or, for the short ones, by their program."""
 
+# ruff: noqa: E501  (a row of a table, or a branch of an expression, is a line)
+
 from __future__ import annotations
 
 import re

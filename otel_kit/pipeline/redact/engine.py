@@ -24,7 +24,7 @@ from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork,
 from otel_kit.pipeline.redact.keys import PLAIN, QUANTITY, Asks, Verdict, judge, words_of
 from otel_kit.pipeline.redact.keys import personal as personal_key
 from otel_kit.pipeline.redact.pairs import STEMS, authorization, pairs
-from otel_kit.pipeline.redact.patterns import checked
+from otel_kit.pipeline.redact.patterns import checked, matches
 from otel_kit.pipeline.redact.personal import personal
 from otel_kit.pipeline.redact.personal import withheld as personal_withheld
 from otel_kit.pipeline.redact.rules import Rules
@@ -55,6 +55,7 @@ _DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[]"
 _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SHORT = expression(rf"[\w./#\-+(),;]{{1,15}}|{_ID}")
 _SHORT_PERSONAL = expression(rf"[^\W\d]{{1,15}}|{_ID}")
+_REDACTED = expression(r"\[?redacted:[\w #]{1,60}\]?")
 _NEVER = expression(r"(?!)")
 _LONG_RUN = expression(r"[\w\-]{10}")
 _NAMES, _VALUES = (
@@ -496,9 +497,9 @@ class Redactor:
         if _TRIGGER.search(lower) or ("%" in joined and _ENCODED.search(lower)):
             return False
         for word in unknown:
-            if (len(word) >= 16 and _RUN.search(word)) or (
-                word[0] == "-" and len(word) > 1 and not word[1].isdigit()
-            ):
+            if len(word) >= 16 and (_RUN.search(word) or word.count(":") >= 4):
+                return False
+            if word[0] == "-" and len(word) > 1 and not word[1].isdigit():
                 return False
         known = self._words
         if len(known) > MOST_WORDS:
@@ -544,10 +545,11 @@ class Redactor:
             # "user:password@host" is no mail address.
             found += (finding for finding in personal(text, lower) if not _overlaps(finding, taken))
         for name, pattern in self._patterns:
-            group = 1 if pattern.groups else 0
-            found += [Finding(match.start(group), match.end(group), name) for match in pattern.finditer(text)]
+            found += [Finding(start, end, name) for start, end in matches(pattern, text)]
         if depth < DEEPEST_ENCODING:
             found += self._decoded(text, depth)
+        if "redacted:" in text:
+            found = [f for f in found if not _REDACTED.fullmatch(text, f.start, f.end)]
         if self.rules.exempt_values:
             found = [
                 finding

@@ -256,7 +256,7 @@ def _strings_in_brackets(text: str, position: int, verdict: Verdict) -> Findings
     if head not in ("[", "("):
         return
     bare = _BARE_ITEM.match(text, position)
-    if bare and withheld(verdict, bare.group(1)):
+    if bare and withheld(verdict, bare.group(1)) and not bare.group(1).startswith("redacted:"):
         yield Finding(bare.start(1), bare.end(1), verdict.rule)
     end = text.find({"[": "]", "(": ")"}[head], position, position + BRACKETS_REACH)
     strings = list(

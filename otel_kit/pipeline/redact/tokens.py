@@ -4,6 +4,8 @@ A row is not an example of a key: it is ``rule prefix alphabet shortest-rest``. 
 so that ``sk-your-key-here`` in a document stays.
 """
 
+# ruff: noqa: E501  (a row of a table, or a branch of an expression, is a line)
+
 from __future__ import annotations
 
 import re

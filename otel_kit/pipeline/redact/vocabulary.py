@@ -3,6 +3,8 @@
 Words, not keys: ``keys.py`` splits a key into words and looks at the last one that says something, as a reader would.
 """
 
+# ruff: noqa: E501  (a row of a table, or a branch of an expression, is a line)
+
 from __future__ import annotations
 
 from otel_kit.pipeline.redact.expression import word_set
