@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 REPORT_EVERY_SECONDS = 60.0
 
@@ -19,6 +20,13 @@ _lock = threading.Lock()
 _counts: Counter[str] = Counter()
 _next_report = 0.0
 _reraise = False
+_shown: Callable[[str], str] = str
+
+
+def show_errors_through(shown: Callable[[str], str]) -> None:
+    """Have the messages of contained errors pass ``shown``: they may hold values of the program."""
+    global _shown
+    _shown = shown
 
 
 def say(sentence: str) -> None:
@@ -70,7 +78,7 @@ def reset(*, reraise: bool = False) -> None:
 
 def _one_line(error: BaseException) -> str:
     try:
-        text = str(error)
+        text = _shown(str(error))
     except Exception:
         text = "<its message cannot be shown>"
     return f"{type(error).__name__}: {text}"[:300]

@@ -20,11 +20,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instrument": EVERYONE | {"context", "signals"},
     "toolkit": EVERYONE | {"context", "signals"},
     "pipeline": EVERYONE | {"context"},
+    "redact": {"pipeline"},
     "export": EVERYONE,
     "setup": EVERYONE | {"context", "signals", "instrument", "pipeline", "export"},
     "backend": EVERYONE,
     "testing": EVERYONE | {"context", "setup"},
-    "cli": EVERYONE | {"setup", "backend", "export", "testing"},
+    "cli": EVERYONE | {"setup", "backend", "export", "testing", "redact"},
 }
 SDK_AREAS = {"pipeline", "export", "setup", "testing"}
 SIBLINGS_APART = {"instrument", "toolkit"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote
 
 from opentelemetry import baggage
@@ -55,9 +55,13 @@ class Baggage(TextMapPropagator):
 
     Args:
         allowed: ids that may travel, by the names under which they are bound: ``["request_id", "tenant"]``.
+        redact: gives the text that may leave in place of an entry's key and value.
     """
 
-    def __init__(self, allowed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, allowed: Iterable[str] = (), redact: Callable[[str, str], str] = lambda _, value: value
+    ) -> None:
+        self._redact = redact
         self._allowed = {ids.WIRE_NAMES.get(name, name): name for name in allowed}
 
     @property
@@ -102,7 +106,7 @@ class Baggage(TextMapPropagator):
             # The ids come last, so that they win over entries of the same name, and first, so that they fit.
             chosen = {key: str(bound[key]) for key in self._allowed if key in bound}
             entries = {**chosen, **entries, **chosen}
-        return ",".join(_fitting(entries))
+        return ",".join(_fitting({key: self._redact(key, value) for key, value in entries.items()}))
 
     def _with_entries(self, entries: Mapping[str, str], context: Context) -> Context:
         for key, value in entries.items():

@@ -120,6 +120,8 @@ class Settings:
 
     baggage_ids: tuple[str, ...]
     carry_threads: bool
+    redact: str
+    redact_rules: Mapping[str, Any]
     instrument: str | tuple[str, ...]
     disabled_instrumentations: tuple[str, ...]
 

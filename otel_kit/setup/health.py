@@ -1,4 +1,4 @@
-"""The books as metrics: what was exported, what was lost and why, what waits."""
+"""The books as metrics: what was exported, what was lost and why, what waits, what was redacted."""
 
 from __future__ import annotations
 
@@ -39,6 +39,24 @@ def observe(provider: MeterProvider, stats: Stats) -> None:
         meter.create_observable_up_down_counter(
             name, [_queued(stats, signal)], unit, "Waiting to be delivered."
         )
+
+
+def observe_redactions(provider: MeterProvider, redacted: Callable[[], dict[str, dict[str, int]]]) -> None:
+    """Emit how often each rule redacted on each surface: a leak is noticed at its source.
+
+    Args:
+        provider: makes the instrument.
+        redacted: gives the counts by rule and surface.
+    """
+
+    def callback(_: CallbackOptions) -> Iterator[Observation]:
+        for rule, surfaces in redacted().items():
+            for surface, count in surfaces.items():
+                yield Observation(count, {semconv.REDACTION_RULE: rule, semconv.REDACTION_SURFACE: surface})
+
+    provider.get_meter("otel_kit.redact").create_observable_counter(
+        semconv.METRIC_REDACTIONS, [callback], "{redaction}", "Secrets that were kept in the process."
+    )
 
 
 def _exported(stats: Stats, signal: str) -> Callable[[CallbackOptions], Iterator[Observation]]:

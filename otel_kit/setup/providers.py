@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -108,18 +109,18 @@ def record_limits_of(settings: Settings) -> LogRecordLimits:
     )
 
 
-def propagator_of(settings: Settings) -> TextMapPropagator:
-    """What carries trace and ids to other services."""
+def propagator_of(settings: Settings, redact: Callable[[str, str], str]) -> TextMapPropagator:
+    """What carries trace and ids to other services; ``redact`` sees the key and value of what travels as baggage."""
     made: dict[str, TextMapPropagator] = {
         "tracecontext": TraceContextTextMapPropagator(),
-        "baggage": Baggage(settings.baggage_ids),
+        "baggage": Baggage(settings.baggage_ids, redact),
     }
     return CompositePropagator([made[name] for name in settings.propagators if name in made])
 
 
-def set_propagator(settings: Settings) -> None:
+def set_propagator(settings: Settings, redact: Callable[[str, str], str]) -> None:
     """Make it the global one."""
-    propagate.set_global_textmap(propagator_of(settings))
+    propagate.set_global_textmap(propagator_of(settings, redact))
 
 
 def backing_of(settings: Settings, resource: Resource, *, on: bool) -> Backing:

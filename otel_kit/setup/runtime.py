@@ -37,6 +37,7 @@ from otel_kit.setup.providers import (
     span_limits_of,
 )
 from otel_kit.setup.queues import SIGNALS, Place, Queues, console_places, otlp_places, seconds_from_now
+from otel_kit.setup.redaction import Redaction, redacted, redaction_of
 from otel_kit.setup.resource import build_resource, process_attributes
 from otel_kit.signals import logs
 
@@ -49,8 +50,26 @@ def _not_reported(*_: object) -> None:
     """What is done about an exception that leaves a span when log records of exceptions are not wanted."""
 
 
-# What happens to an item in the delivering thread, just before the encoder. The other signals are clean earlier.
-CLEANERS: dict[str, Callable[[Any], Any]] = {"traces": clean_span, "metrics": _same, "logs": _same}
+class Cleaning:
+    """What happens to an item in the delivering thread, just before the encoder. Log records are clean earlier.
+
+    Attributes:
+        redaction: the one in force; a setting that changes holds for what still waits, too.
+    """
+
+    redaction: Redaction | None = None
+
+    def span(self, span: Any) -> Any:
+        """A span without secrets that can be encoded."""
+        return clean_span(self.redaction.span(span) if self.redaction else span)
+
+    def metrics(self, data: Any) -> Any:
+        """A collection without secrets that can be encoded."""
+        return clean_metrics(self.redaction.metrics(data) if self.redaction else data)
+
+
+_cleaning = Cleaning()
+CLEANERS: dict[str, Callable[[Any], Any]] = {"traces": _cleaning.span, "metrics": _same, "logs": _same}
 
 
 def places_of(settings: Settings) -> list[Place]:
@@ -96,17 +115,19 @@ class Runtime:
         """
         with self._lock:
             self.settings = settings
-            set_propagator(settings)
+            redaction = _cleaning.redaction = redaction_of(settings)
+            _guard.show_errors_through(redaction.text)
+            set_propagator(settings, redaction.baggage)
             carry_threads(settings.carry_threads)
             if settings.disabled:
                 self._switch_off()
                 return
-            self._resource = build_resource(settings)
+            self._resource = redaction.resource(build_resource(settings), settings)
             providers = self.providers or self._made_providers()
             queues = self._queues.use(places() if places else places_of(settings), settings)
             self._wire_traces(providers, settings, queues["traces"])
             self._wire_metrics(providers, settings, queues["metrics"])
-            self._wire_logs(providers, settings, queues["logs"])
+            self._wire_logs(providers, settings, queues["logs"], redaction)
             providers.install()
             self.on = True
             self._turn_on(settings)
@@ -114,6 +135,7 @@ class Runtime:
     def _made_providers(self) -> Providers:
         self.providers = providers = Providers()
         health.observe(providers.meter, lambda signal: self._queues.stats(signal) if self._tells else NOTHING)
+        health.observe_redactions(providers.meter, lambda: redacted() if self._tells else {})
         return providers
 
     @property
@@ -126,7 +148,7 @@ class Runtime:
             resource=self._resource,
             sampler=sampler_of(settings),
             span_limits=span_limits_of(settings),
-            processors=[SpanEnricher(), *queue] if queue else [],
+            processors=[SpanEnricher(), *queue],  # also without an exporter: log records carry the span's ids
             clean=clean_value,
             on_exception=report_exception if settings.exception_logs else _not_reported,
         )
@@ -143,13 +165,16 @@ class Runtime:
                 provider.collect,
                 interval=settings.metric_interval,
                 timeout=settings.metric_timeout,
-                clean=clean_metrics,
+                clean=_cleaning.metrics,
             )
 
-    def _wire_logs(self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]]) -> None:
+    def _wire_logs(
+        self, providers: Providers, settings: Settings, batchers: list[Batcher[Any]], redaction: Redaction
+    ) -> None:
         queue, console = LogQueue(batchers), console_of(settings)
         sinks = [*([console] if console else []), *([queue] if batchers else [])]
-        steps = (LogEnricher(), LogLimiter(), ReportedExceptions())
+        # Redaction comes before the limits: half of a secret, cut off at a limit, would look like none.
+        steps = (LogEnricher(), redaction, LogLimiter(), ReportedExceptions())
         limits = record_limits_of(settings)
         providers.logger.reconfigure(Inside(self._resource, limits, steps, tuple(sinks), queue.refuse))
 
@@ -272,6 +297,7 @@ class Runtime:
                 "waiting": list(libraries.waiting),
                 "impossible": dict(libraries.impossible),
             },
+            "redacted": redacted(),
             "contained": _guard.contained_counts(),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from otel_kit.setup.urls import MASK, is_url, masked_url
-from otel_kit.setup.values import ENDPOINTS, HEADERS, NO_LIMIT, Headers, Kind
+from otel_kit.setup.values import ENDPOINTS, HEADERS, NO_LIMIT, RULES, Headers, Kind
 
 LONGEST = 200
 
@@ -23,6 +23,8 @@ def masked(kind: Kind, value: Any) -> Any:
     """A right value, without what may be secret in it."""
     if kind is HEADERS:
         return dict.fromkeys(value, MASK)
+    if kind is RULES:
+        return repr(value) if value else {}
     return tuple(masked_url(url) for url in value) if kind is ENDPOINTS else value
 
 
@@ -32,6 +34,8 @@ def given(kind: Kind, value: Any) -> Any:
         return dict.fromkeys(value, MASK) if isinstance(value, Headers) else Shown(MASK)
     if kind is ENDPOINTS:
         return _endpoints(value)
+    if kind is RULES:
+        return Shown(MASK)
     return _short(value)
 
 

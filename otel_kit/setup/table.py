@@ -20,6 +20,7 @@ from otel_kit.setup.values import (
     NAMES,
     PROPAGATORS,
     RATIO,
+    RULES,
     SECONDS,
     SIGNALS,
     TEXT,
@@ -201,6 +202,13 @@ _CONTEXT = [
             "context follows into new threads and executors by itself"),
 ]  # fmt: skip
 
+_REDACTION = [
+    Setting("redact", choice("secrets", "secrets+personal", "off"), "secrets", "OTEL_KIT_REDACT",
+            "what is taken out of everything that leaves the process"),
+    Setting("redact_rules", RULES, {}, "",
+            "your own rules: keys, patterns, exempt_values, hash_key; see docs/redaction.md"),
+]  # fmt: skip
+
 _LIBRARIES = [
     Setting("instrument", INSTRUMENT, "auto", "OTEL_KIT_INSTRUMENT",
             "which libraries emit: all that the program imports, none, or those named"),
@@ -243,6 +251,7 @@ GROUPS: dict[str, list[Setting]] = {
     "Metrics": _METRICS,
     "Logs": _LOGS,
     "Context": _CONTEXT,
+    "Redaction": _REDACTION,
     "Libraries": _LIBRARIES,
     "Limits": _LIMITS,
 }

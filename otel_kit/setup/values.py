@@ -10,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -320,6 +321,33 @@ ATTRIBUTES = Kind(
     _attributes,
     lambda text: _attributes(pairs(text)),
     "name=value,name2=value2, percent-encoded",
+)
+
+
+def _rules(value: Any) -> Mapping[str, Any]:
+    """The fields of ``otel_kit.redact.Rules``, which are checked there: what is wrong with a pattern is said there."""
+    fields = vars(value) if type(value).__name__ == "Rules" else value
+    require(isinstance(fields, Mapping) and set(fields) <= RULE_FIELDS)
+    if not fields:
+        return {}
+    rules = import_module("otel_kit.pipeline.redact").Rules(**fields)
+    return Rules({name: getattr(rules, name) for name in fields if name != "mode"})
+
+
+class Rules(dict[str, Any]):
+    """A user's rules for redaction; exempt values and the key of hashes never show in a ``repr``."""
+
+    def __repr__(self) -> str:
+        return repr({**self, **{name: MASK for name in ("exempt_values", "hash_key") if name in self}})
+
+    __str__ = __repr__
+
+
+RULE_FIELDS = {"mode", "keys", "patterns", "exempt_values", "hash_key"}
+RULES = Kind(
+    "otel_kit.redact.Rules or a mapping of keys, patterns, exempt_values and hash_key, with patterns that are bounded",
+    _rules,
+    _rules,
 )
 
 

@@ -1,0 +1,99 @@
+"""The redactor in the pipeline: made when the first item needs it, because its rules cost milliseconds of import."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk.resources import Resource
+
+from otel_kit import _guard
+from otel_kit.setup.config import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from otel_kit.pipeline.redact import Redactor
+
+
+class Redaction(LogRecordProcessor):
+    """Takes secrets out of what leaves: the step for log records, and functions for the other signals.
+
+    Args:
+        settings: ``redact`` and ``redact_rules``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.off = settings.redact == "off"
+        self._mode, self._rules = settings.redact, settings.redact_rules
+
+    @cached_property
+    def _redact(self) -> Any:
+        return import_module("otel_kit.pipeline.redact")
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """The redactor, by the rules of the settings."""
+        redactor: Redactor = self._redact.Redactor(self._redact.Rules(**{**self._rules, "mode": self._mode}))
+        return redactor
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Redact a log record, in place."""
+        if not self.off:
+            self._redact.redact_log(self.redactor, log_record.log_record)
+
+    def span(self, span: ReadableSpan) -> ReadableSpan:
+        """A span without secrets."""
+        redacted: ReadableSpan = span if self.off else self._redact.redact_span(self.redactor, span)
+        return redacted
+
+    def metrics(self, data: MetricsData) -> MetricsData:
+        """A collection without secrets."""
+        redacted: MetricsData = data if self.off else self._redact.redact_metrics(self.redactor, data)
+        return redacted
+
+    def resource(self, resource: Resource, settings: Settings) -> Resource:
+        """A resource without secrets. Only what somebody set by hand can hold one: the rest needs no redactor."""
+        if self.off or not settings.resource_attributes:
+            return resource
+        redacted: Resource = self._redact.redact_resource(self.redactor, resource)
+        return redacted
+
+    def text(self, text: str) -> str:
+        """A text without secrets; for stderr."""
+        return text if self.off else self.redactor.text(text, "stderr")
+
+    def baggage(self, key: str, value: str) -> str:
+        """The value of a baggage entry without secrets."""
+        return value if self.off else str(self.redactor.value(key, value, "baggage"))
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is held."""
+        return True
+
+
+def redacted() -> dict[str, dict[str, int]]:
+    """How often each rule redacted, by surface: ``{"dsn": {"log.body": 3}}``."""
+    module = sys.modules.get("otel_kit.pipeline.redact")
+    found: dict[str, dict[str, int]] = {}
+    for (rule, surface), count in sorted(module.redaction_counts().items() if module else ()):
+        found.setdefault(rule, {})[surface] = count
+    return found
+
+
+def redaction_of(settings: Settings) -> Redaction:
+    """The redaction that the settings ask for; it says so once when there is none."""
+    if settings.redact == "off" and not _told:
+        _told.append(True)
+        _guard.say("redaction is off (redact='off'): secrets leave the process as they are")
+    return Redaction(settings)
+
+
+_told: list[bool] = []
