@@ -11,7 +11,17 @@
 
 from __future__ import annotations
 
-from otel_kit.setup import slim  # first: what it saves is imported by all the others
-from otel_kit.setup.telemetry import Telemetry, init_telemetry
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["Telemetry", "init_telemetry", "slim"]
+if TYPE_CHECKING:
+    from otel_kit.setup.telemetry import Telemetry, init_telemetry
+
+__all__ = ["Telemetry", "init_telemetry"]
+
+
+def __getattr__(name: str) -> object:
+    # ``otel-kit config`` reads the settings without the SDK.
+    if name not in __all__:
+        raise AttributeError(f"module 'otel_kit.setup' has no attribute {name!r}")
+    return getattr(import_module("otel_kit.setup.telemetry"), name)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry import metrics, trace
 
+from otel_kit.setup import slim  # noqa: F401 (first: what it saves is imported by all the others)
+
+# isort: split
 from otel_kit.setup import lifecycle
 from otel_kit.setup.config import Settings, resolve
 from otel_kit.setup.runtime import Runtime
