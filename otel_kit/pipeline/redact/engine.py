@@ -44,7 +44,7 @@ DROPPED = object()
 Known = tuple[Verdict, str, bool]
 # What can begin a secret, in lower case.
 _TRIGGER = expression(
-    any_of([*STEMS, "://", "-----", "@", "$", "insert", "basic", "login", "private-lines", "{s"])
+    any_of([*STEMS, "://", "-----", "@", "$", "insert", "basic", "login", "crypt(", "private-lines", "{s"])
 )
 _ENCODED = expression(r"%[0-9a-f]{2}")
 _RUN = expression(r"[\w\-]{16}")
@@ -56,6 +56,7 @@ _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 _SHORT = expression(rf"[\w./#\-+(),;]{{1,15}}|{_ID}")
 _SHORT_PERSONAL = expression(rf"[^\W\d]{{1,15}}|{_ID}")
 _REDACTED = expression(r"\[?redacted:[\w #]{1,60}\]?")
+_NAME = expression(r"\w[\w.\-]{1,79}")
 _NEVER = expression(r"(?!)")
 _LONG_RUN = expression(r"[\w\-]{10}")
 _NAMES, _VALUES = (
@@ -656,7 +657,11 @@ def _hints(item: object) -> bool:
 
 
 def _names(item: str) -> bool:
-    return len(item) <= 80 and judge(item).asks not in (Asks.TEXT, Asks.QUANTITY, Asks.RANDOM)
+    return _NAME.fullmatch(item) is not None and judge(item).asks not in (
+        Asks.TEXT,
+        Asks.QUANTITY,
+        Asks.RANDOM,
+    )
 
 
 def _is_pair(value: Sequence[Any]) -> bool:

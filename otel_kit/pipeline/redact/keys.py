@@ -61,6 +61,10 @@ class Verdict(NamedTuple):
 
 
 PLAIN = Verdict(Asks.TEXT)
+# "authenticatorCode", "verify_code": a code that lets somebody in.
+_CODES = ("auth", "verif", "confirm", "secur", "otp", "mfa", "totp", "recover", "unlock", "passc", "onetime")
+# Spoken of ("jwt: malformed") as often as shown.
+_SPOKEN_OF = frozenset(("jwt", "csrf", "xsrf", "bearer"))
 QUANTITY = Verdict(Asks.QUANTITY)
 _HEADER = expression(
     r"^(?:https?|rpc|grpc|messaging|aws)\.(?:request|response|[\w.]*)\.?(?:header|headers|metadata)\.(.+)$",
@@ -151,6 +155,8 @@ def _judge_end(words: list[str]) -> Verdict | None:
             return Verdict(Asks.CARD, "card")
         if phrase in RANDOM_PHRASES:
             return _random(phrase, RANDOM_PHRASES[phrase])
+    if len(words) > 1 and words[-1] in ("code", "codes", "number") and words[-2].startswith(_CODES):
+        return Verdict(Asks.DIGITS, "otp")
     return _judge_word(words[-1])
 
 
@@ -169,7 +175,8 @@ def _judge_word(word: str) -> Verdict | None:
     if word in _PASSWORDS:
         return Verdict(Asks.NOTHING, "password")
     if word in _SECRETS:
-        return _always(RULE_OF_WORD.get(word, "secret"))
+        verdict = _always(RULE_OF_WORD.get(word, "secret"))
+        return verdict._replace(asks=Asks.WORDLESS) if word in _SPOKEN_OF else verdict
     parts = unglue(word)
     return _judge_end(parts) if len(parts) > 1 else _judge_stem(word)
 

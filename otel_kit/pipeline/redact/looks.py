@@ -40,16 +40,17 @@ _PLACEHOLDER = expression(
     | \[(?:redacted|filtered|hidden|masked|removed|secret|too|cycle)[^\]]*\]
     | <[^<>]{0,60}>                      # <hidden>
     | \$?\{{1,2}[^{}]{0,80}\}{1,2}       # ${PASSWORD}, {{ password }}
-    | \$\(?\w{1,60}\)?                   # $PASSWORD, $1
-    | %\(?\w{0,60}\)?s?                  # %s, %(password)s
+    | \$(?-i:[A-Z_][A-Z_0-9]{0,60}|[a-z_]{1,60}|\d{1,3}|\(\w{1,60}\))  # $PASSWORD, $1
+    | %(?:\(\w{1,60}\))?[srd]            # %s, %(password)s
     | %\w{1,60}%                         # %PASSWORD%
-    | [:@]\w{1,60}                       # :password, @p1
+    | [:@](?-i:[a-z_]{1,60}\d{0,3}|[A-Z_]{1,60}\d{0,3}|\d{1,3})        # :password, @p1
     | \$\{\{.{0,80}\}\}
     | (?:os\.|process\.)?(?:environ|getenv|env|config|settings|secrets?|vault|var|params?|args|self|request|data|os)
       (?:\.\w+|\[["']?\w+["']?\]|\(["']?\w+["']?\))+
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_HUMP = expression(r"[a-z][A-Z]")
 _SIGN = expression(r"\w[$#!%^*~§]|[$#!%^*~§]\w")
 _UUID = expression(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _HEX = expression(r"(?:0x)?[0-9a-fA-F]+")
@@ -146,7 +147,13 @@ def opaque(value: str, minimum: int = 16, *, digests: bool = False) -> bool:
         minimum: characters from which on a token is long.
         digests: whether hexadecimal numbers count too.
     """
-    if len(value) < minimum or any(map(str.isspace, value)) or uuid(value) or numeric(value):
+    if (
+        len(value) < minimum
+        or any(map(str.isspace, value))
+        or uuid(value)
+        or numeric(value)
+        or "://" in value
+    ):
         return False
     if hexadecimal(value):
         return digests and len(value) >= 20
@@ -170,7 +177,12 @@ def secretish(value: str) -> bool:
     letters, digits = any(map(str.isalpha, value)), any(map(str.isdigit, value))
     if not letters:
         return digits and len(value) >= 4
-    return digits or _SYMBOL_INSIDE.search(value) is not None or not wordy(value)
+    return (
+        digits
+        or _SYMBOL_INSIDE.search(value) is not None
+        or _HUMP.search(value) is not None
+        or not wordy(value)
+    )
 
 
 def status_word(value: str) -> bool:

@@ -43,6 +43,7 @@ _LISTED = expression(
     r"[\[(,]\s{0,8}b?\\{0,3}[\"']([\w.\-]{2,80})\\{0,3}[\"']\s{0,2},\s{0,8}(?=b?\\{0,3}[\"'])"
 )
 _FLAG = expression(r"(?<![\w\-])(?:--?|/)([A-Za-z]\w*+(?:[.\-]\w++)*+)(?:[ \t]{1,4}|[\"'],\s{0,8})(?![-<>|])")
+_SET = expression(r"\b(?:[Ss]et|SET|setx|setenv)[ \t]{1,4}([\w.\-]{3,80})[ \t]{1,4}([^\s\"'=]{6,512})")
 _NAMED = expression(
     r"""(?<![\w])(?:name|key|id|field|header|headername|param|parameter|attribute|k|variable|env)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}["']?
         ([\w.\-]{2,80})\\{0,3}["']?(?:[,;\s][^<>{}]{0,120}?|,)?[\s,;"'\\]\s{0,20}\\{0,3}["']?
@@ -101,6 +102,14 @@ def pairs(text: str, lower: str) -> Findings:
         # "https://auth:8080/", "https://token:…@host": the userinfo or host of a URL is not a key.
         if text.startswith("://", match.start() - 3) and match.start() >= 3 and match.group(3) == ":":
             continue
+        # "arn:aws:secretsmanager:…:secret:name" is one name.
+        if (
+            match.start()
+            and text[match.start() - 1] == ":"
+            and match.group(3) == ":"
+            and match.end() == match.end(3)
+        ):
+            continue
         verdict = _verdict(text, match, lower)
         if verdict is None:
             continue
@@ -150,6 +159,9 @@ def _valued(
         yield from _header(text, start, position, verdict)
         return
     span = value_at(text, position)
+    if verdict.rule == "signature" and span is not None and not span.quoted:
+        # "t=1795300000,v1=…": the parameters of a signature go together.
+        span = span._replace(end=_token_end(text, span.start))
     if span is None:
         yield from _strings_in_brackets(text, position, verdict)
         return
@@ -173,6 +185,14 @@ def _not_a_value(text: str, span: Span, separator: str, verdict: Verdict) -> boo
     if refers(text, span):
         return True
     return separator in (":", "->", "→") and goes_on(text, span)
+
+
+_TOKEN_END = expression(r"[^\s\"'<>&)\]}]{0,4096}")
+
+
+def _token_end(text: str, start: int) -> int:
+    match = _TOKEN_END.match(text, start)
+    return match.end() if match else start
 
 
 _LINE = expression(r"[^\n\"'<>;]{0,512}")
@@ -279,6 +299,8 @@ def _other_notations(text: str, lower: str) -> Findings:
     if "val" in lower or "content" in lower or "data" in lower:
         yield from _keyed(text, _NAMED)
         yield from _value_first(text)
+    if "set" in lower:
+        yield from _set(text)
     if "</" in text:
         yield from _tags(text)
     if '"' in text or "'" in text:
@@ -299,6 +321,9 @@ def _keyed(text: str, pattern: re.Pattern[str]) -> Findings:
 
 def _flags(text: str) -> Findings:
     for match in _FLAG.finditer(text):
+        # "-phM37kPw…" is a password glued to its option, not an option.
+        if len(match.group(1)) >= 12 and looks.random_looking(match.group(1)):
+            continue
         verdict = judge(match.group(1))
         if verdict.asks in (Asks.TEXT, Asks.QUANTITY, Asks.CARD):
             continue
@@ -308,6 +333,18 @@ def _flags(text: str) -> Findings:
         value = text[span.start : span.end]
         if withheld(verdict, value) and not (not span.quoted and goes_on(text, span)):
             yield Finding(span.start, span.end, verdict.rule)
+
+
+def _set(text: str) -> Findings:
+    """``configure set aws_secret_access_key …``, ``setx TOKEN …``: a key and a value as two words of a command."""
+    for match in _SET.finditer(text):
+        verdict, value = judge(match.group(1)), match.group(2)
+        if (
+            verdict.asks not in (Asks.TEXT, Asks.QUANTITY)
+            and withheld(verdict, value)
+            and looks.strong(value)
+        ):
+            yield Finding(match.start(2), match.end(2), verdict.rule)
 
 
 def _value_first(text: str) -> Findings:

@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 # Longer texts are searched in windows that overlap, so that a search in proportion to the square of its text is bounded too.
 WINDOW, OVERLAP = 1_024, 256
 # A search in one window may take this long on the texts that the trial makes.
-SECONDS_FOR_A_WINDOW = 0.01
+SECONDS_FOR_A_WINDOW = 0.03
 LONGEST_PATTERN = 1_000
 _STEPS = (8, 12, 16, 18, 20, 22, 24, 26, 28, 30, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, WINDOW)
 _CHECKED: set[re.Pattern[str]] = set()

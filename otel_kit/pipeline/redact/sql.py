@@ -124,7 +124,9 @@ def _wrapped(text: str) -> Findings:
             elif text[token.end() : token.end() + 1] == "(":
                 function = name
             else:
-                column, function = name, ""
+                column = name
+        elif kind == "close":
+            function = ""
         elif kind == "end":
             column = function = ""
         elif kind == "string" and (column or function):

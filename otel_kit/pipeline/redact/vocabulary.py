@@ -157,7 +157,7 @@ _ALWAYS = {
         access code; recovery code; recovery codes; backup codes; confirmation code; activation code; reset code;
         device code; pairing code; passcode; code verification; code de verification; code de securite;
         codigo de verificacion; codigo de seguridad; bestatigungscode; sicherheitscode; verifizierungscode; tan;
-        scratch codes; scratch code; unlock code; door code; puk; puk code; codigo verificacion; mobile tan; code secret
+        scratch codes; scratch code; unlock code; door code; puk; puk code; codigo verificacion; mobile tan
         """,
     "cvv": "cvv; cvc; cvv2; cvc2; csc; cvn; card code; card verification; card security; verification value",
     "pin": "pin; pin code; pincode; pin number; user pin; card pin; atm pin; pins; code pin",
@@ -179,7 +179,7 @@ _ALWAYS = {
 }  # fmt: skip
 _RANDOM = {
     "session": "session id; sessionid; session; sess id; sess; sid; session hash; sitzung; sitzungs id; sesion",
-    "token": "token; tokens; auth; authentication; ticket; nonce; login ticket; verifier; oauth; st; sso; magic link",
+    "token": "token; tokens; auth; authentication; ticket; nonce; login ticket; verifier; oauth; st; sso; magic link; refresh; access; oauth refresh",
     "hash": """
         password hash; passwd hash; pass hash; pwd hash; password digest; token hash; secret hash; hashed password;
         salt; pepper; password salt; key hash; user hash; passworthash; hash passwd; secret digest
