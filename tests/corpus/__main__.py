@@ -1,5 +1,7 @@
 """``python -m tests.corpus``: the corpus as JSON lines, or with ``--score`` the page ``docs/redaction-score.md``."""
 
+# ruff: noqa: E501  (an example, or a line of a page, is a line)
+
 from __future__ import annotations
 
 import argparse
@@ -7,7 +9,7 @@ from collections.abc import Mapping
 
 from otel_kit.pipeline.redact.rules import Rules
 from tests.corpus import benign_dev, held_out, held_out_2, secrets_dev
-from tests.corpus.row import Make
+from tests.corpus.row import Make, Row
 from tests.corpus.score import Tally, rows, score, total
 
 DEVELOPED: Mapping[str, Make] = {**secrets_dev.KINDS, **benign_dev.KINDS}
@@ -78,12 +80,24 @@ def page(each: int) -> str:
     ]
     lines += ["|---|---|---|---|---|---|", *imperfect, ""]
     lines += [
-        "## All kinds",
+        "## By place",
         "",
-        ", ".join(f"`{kind}`" for kinds, personal, _ in SETS.values() for kind in {**kinds, **personal}),
-        "",
+        "| set | place | kinds | recall | false positives | context kept |",
+        "|---|---|---|---|---|---|",
     ]
+    for name, (kinds, _, seed) in SETS.items():
+        lines += _by_place(name, rows(kinds, seed + 100, each))
+    lines.append("")
     return "\n".join(lines)
+
+
+def _by_place(name: str, made: list[Row]) -> list[str]:
+    """A line for each place that a row may be in."""
+    lines = []
+    for place in dict.fromkeys(row.where for row in made):
+        tallies = score((row for row in made if row.where == place), Rules())
+        lines.append(f"| {name} | {place} | {len(tallies)} | {_figures(total(tallies.values()))} |")
+    return lines
 
 
 def _figures(tally: Tally) -> str:

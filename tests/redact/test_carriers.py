@@ -1,5 +1,7 @@
 """Secrets of random alphabets in random places: found in all of them, with what is around them kept."""
 
+# ruff: noqa: E501  (an example, or a line of a page, is a line)
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """``otel-kit redact-check``: what it shows, and its exit status."""
 
+# ruff: noqa: E501  (an example, or a line of a page, is a line)
+
 from __future__ import annotations
 
 import argparse

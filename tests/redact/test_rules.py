@@ -1,5 +1,7 @@
 """What users add, take out, hide; and what is refused."""
 
+# ruff: noqa: E501  (an example, or a line of a page, is a line)
+
 from __future__ import annotations
 
 import json

@@ -214,7 +214,8 @@ class Redactor:
             return DROPPED
         shown = value if isinstance(value, str) else _revealed(value)
         if action == "hash":
-            return f"[hash:{hashlib.blake2b(str(shown).encode('utf-8', 'surrogatepass'), key=self._key_of_hashes, digest_size=8).hexdigest()}]"
+            data = str(shown).encode("utf-8", "surrogatepass")
+            return f"[hash:{hashlib.blake2b(data, key=self._key_of_hashes, digest_size=8).hexdigest()}]"
         if action == "mask":
             return "****" + (str(shown)[-4:] if len(str(shown)) >= 8 else "")
         return marker("custom")

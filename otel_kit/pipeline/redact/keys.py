@@ -182,7 +182,7 @@ def _judge_word(word: str) -> Verdict | None:
 
 
 def _judge_stem(word: str) -> Verdict | None:
-    if len(word) > 8:
+    if len(word) > 6:
         for stem in STEMS:
             if word.endswith((stem, stem + "s")):
                 return judge(stem)

@@ -5,6 +5,8 @@
 is the same as for an attribute's key.
 """
 
+# ruff: noqa: E501  (a branch of an expression is a line)
+
 from __future__ import annotations
 
 import re
@@ -168,6 +170,8 @@ def _valued(
     value = text[span.start : span.end]
     if separator in ("==", "!=", "<>") and not span.quoted:
         return
+    if key.lower() in ("pwd", "oldpwd") and _DIRECTORY.match(value) and looks.wordy(value):
+        return
     if not withheld(verdict, value) or (not span.quoted and _not_a_value(text, span, separator, verdict)):
         return
     end = span.end
@@ -195,6 +199,8 @@ def _token_end(text: str, start: int) -> int:
     return match.end() if match else start
 
 
+# A shell's PWD is where it is.
+_DIRECTORY = expression(r"[/~]|[A-Za-z]:\\")
 _LINE = expression(r"[^\n\"'<>;]{0,512}")
 
 

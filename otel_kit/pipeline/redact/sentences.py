@@ -41,8 +41,11 @@ _CODE_NOUN = expression(
     re.VERBOSE,
 )
 _CODE_FIRST = expression(
-    r"(?<![\w.\-])(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,1}) (?:is|ist|est|es|as) (?:your|the|a|ihr|dein|votre|su|tu)[\w ]{0,30}"
+    r"(?<![\w.])(?<!\d-)(?:[a-z]-)?(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,1}) (?:is|ist|est|es|as) (?:your|the|a|ihr|dein|votre|su|tu)[\w ]{0,30}"
     r"(?:code|otp|pin|passcode|password|tan)\b"
+)
+_CODE_USED = expression(
+    r"\b(?:use|enter|type|input|submit|your)[ ]code[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
 )
 _USER_SLASH = expression(
     r"(?:credentials?|creds|login|logged in(?: as| with)?|log ?in (?:as|with)|auth(?:enticated)?(?: as| with)?|using)(?: is| are|:|=)?[ ]+['\"`]?[\w.@+\-]{1,64}[/:](?P<value>[^\s'\"`/]{4,128})"
@@ -74,7 +77,7 @@ def sentences(text: str, lower: str) -> Findings:
     """Secrets that a sentence names."""
     for match in _SECRET_NOUN.finditer(lower):
         yield from _named(text, match)
-    for pattern in (_CODE_NOUN, _CODE_FIRST):
+    for pattern in (_CODE_NOUN, _CODE_FIRST, _CODE_USED):
         for match in pattern.finditer(lower):
             if not _UNITS.match(lower, match.end()):
                 yield Finding(match.start("value"), match.end("value"), "otp")

@@ -1,5 +1,7 @@
 """Where a value ends in a text: quoted at some depth of escaping, in braces, or bare up to what cannot belong to it."""
 
+# ruff: noqa: E501  (a branch of an expression is a line)
+
 from __future__ import annotations
 
 import re

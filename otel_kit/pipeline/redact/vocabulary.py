@@ -136,7 +136,7 @@ _ALWAYS = {
         preshared key; pre shared key; master secret; signing secret; private pem; private keys; secret keys;
         privater schlussel; geheimer schlussel; cle privee; cle secrete; clave privada; chiave privata; chave privada;
         seed phrase; recovery phrase; mnemonic phrase; wallet seed; key material; shared secret; data key; fernet key;
-        age key; gpg key; jwk d; machine key; validation key; kek; dek
+        age key; jwk d; machine key; validation key; kek; dek
         """,
     "token": """
         access token; refresh token; auth token; oauth token; id token; api token; bearer token; session token;
@@ -155,7 +155,7 @@ _ALWAYS = {
         otp code; mfa code; 2 fa code; fa code; factor code; totp code; verification code; security code; auth code; login code;
         sms code; one time code; one time password; one time passcode; authentication code; authorization code;
         access code; recovery code; recovery codes; backup codes; confirmation code; activation code; reset code;
-        device code; pairing code; passcode; code verification; code de verification; code de securite;
+        device code; pairing code; code verification; code de verification; code de securite;
         codigo de verificacion; codigo de seguridad; bestatigungscode; sicherheitscode; verifizierungscode; tan;
         scratch codes; scratch code; unlock code; door code; puk; puk code; codigo verificacion; mobile tan
         """,
@@ -199,7 +199,7 @@ _CARD = {
 }
 # Keys that hold a random value which opens nothing: pagination, caches, databases, protocols.
 _PLAIN = """
-    public key; public keys; pubkey; pub key; primary key; foreign key; sort key; partition key; range key; cache key;
+    public key; gpg key; gpg keys; public keys; pubkey; pub key; primary key; foreign key; sort key; partition key; range key; cache key;
     routing key; row key; object key; s 3 key; idempotency key; dedup key; deduplication key; group key; surrogate key;
     shard key; hash key; composite key; natural key; unique key; index key; map key; dict key; message key; sec web socket key;
     websocket key; translation key; i 18 n key; lookup key; join key; flag key; feature flag key; config key; setting key;
