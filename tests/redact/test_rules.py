@@ -48,6 +48,8 @@ def test_exempted_keys_and_values_stay() -> None:
     assert redactor.value("session_token", "q7AbCdEfGhIjKlMn99") == "q7AbCdEfGhIjKlMn99"
     assert redactor.value("password", "integration-test-pw1") == "integration-test-pw1"
     assert redactor.text("password=integration-test-pw1 ok") == "password=integration-test-pw1 ok"
+    personal = Redactor(Rules(mode="secrets+personal", exempt_values=["help@shop.test"]))
+    assert personal.text("from help@shop.test to ann@a.test") == "from help@shop.test to [redacted:email]"
 
 
 def test_patterns_are_replaced_everywhere_by_their_first_group() -> None:

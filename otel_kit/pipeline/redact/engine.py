@@ -448,13 +448,16 @@ class Redactor:
             return text
         if len(text) >= LONGEST_TEXT:
             return self._marked("too long", surface)
-        if not self.rules.patterns and self._harmless(text):
-            self._remember(text)
-            return text
-        self._spend(text)
-        found = settle(self._findings(text, cards=cards))
+        harmless = not self.rules.patterns and self._harmless(text)
+        if not harmless:
+            self._spend(text)
+            found = settle(self._findings(text, cards=cards))
+        elif self.rules.personal and _PERSONAL.search(text.lower()):
+            found = settle(self._not_exempt(text, list(personal(text, text.lower()))))
+        else:
+            found = []
         if not found:
-            if cards:
+            if cards or harmless:
                 self._remember(text)
             return text
         return self._replaced(text, found, surface)
@@ -486,11 +489,8 @@ class Redactor:
         if unknown and not self._learnt(unknown):
             return False
         # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
-        if len(text) >= 12:
-            joined = " ".join(novel)
-            if len(joined) >= 12 and _DIGITS_OF_A_CARD.search(joined):
-                return False
-        return not (self.rules.personal and _PERSONAL.search(text.lower()))
+        joined = " ".join(novel)
+        return len(joined) < 12 or not _DIGITS_OF_A_CARD.search(joined)
 
     def _learnt(self, unknown: list[str]) -> bool:
         """Whether nothing in the words can begin a secret; if so they are known from now on, without digits at their end."""
@@ -552,13 +552,11 @@ class Redactor:
             found += self._decoded(text, depth)
         if "redacted:" in text:
             found = [f for f in found if not _REDACTED.fullmatch(text, f.start, f.end)]
-        if self.rules.exempt_values:
-            found = [
-                finding
-                for finding in found
-                if text[finding.start : finding.end] not in self.rules.exempt_values
-            ]
-        return found
+        return self._not_exempt(text, found)
+
+    def _not_exempt(self, text: str, found: list[Finding]) -> list[Finding]:
+        exempt = self.rules.exempt_values
+        return [f for f in found if text[f.start : f.end] not in exempt] if exempt else found
 
     def _decoded(self, text: str, depth: int) -> list[Finding]:
         """What hides in percent-encoding, in base64 of something readable, and in JSON whose pairs stand apart."""

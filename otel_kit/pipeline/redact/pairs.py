@@ -82,13 +82,11 @@ _SIGNS_IN = expression(
     re.I,
 )
 _BARE_ITEM = expression(r"[\[(]([^\s,\]\[(){}\"']{3,512})[\])]")
-_OPENS = expression(r"\s{0,4}([\[(])")
 _SCHEME = expression(r"([A-Za-z][A-Za-z0-9_\-]{1,30})[ \t]{1,4}(?=\S)")
 _INPUT_VALUE = expression(
     r"^[ \t]{0,8}([\w.\-]{1,120})[ \t]*\r?\n[ \t]+[^\n]{0,400}?\binput_value=", re.MULTILINE
 )
 _BOUND_BY = {'"': '"', "'": "'", "`": "`"}
-_HEX_OR_LONG = expression(r"[\w+/=.~\-]{16,}")
 
 
 def pairs(text: str, lower: str) -> Findings:
