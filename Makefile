@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check stack stack-build stack-test bench test-versions clean
+.PHONY: help setup demo test test-slow check stack stack-build stack-test bench redaction-score test-versions clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ stack-test: $(STAMP)  ## test the shipped configuration against the real four pr
 
 bench: $(STAMP)  ## measure against the stock SDK and write benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks
+
+redaction-score: $(STAMP)  ## score the redaction on the project's corpus, into docs/redaction-score.md
+	@$(BIN)/python -m tests.corpus --score > docs/redaction-score.md
 
 test-versions: $(STAMP)  ## lowest and newest dependencies, each Python that is installed
 	@$(BIN)/python -m tests.versions

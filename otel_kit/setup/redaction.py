@@ -44,7 +44,11 @@ class Redaction(LogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Redact a log record, in place."""
         if not self.off:
-            self._redact.redact_log(self.redactor, log_record.log_record)
+            redactor = self.redactor
+            self._redact.redact_log(redactor, log_record.log_record)
+            if log_record.instrumentation_scope is not redactor.known_scope:
+                scope = self._redact.redact_scope(redactor, log_record.instrumentation_scope)
+                log_record.instrumentation_scope = scope
 
     def span(self, span: ReadableSpan) -> ReadableSpan:
         """A span without secrets."""

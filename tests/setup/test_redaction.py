@@ -30,6 +30,7 @@ meter = otel_kit.get_meter("shop")
 log.info(f"connected with password={secret()}", api_key=secret(), account=Account("ann", secret()),
          nested={"user": [{"name": "password", "value": secret()}]}, url=f"https://u:{secret()}@db/x?token={secret()}")
 logging.getLogger("lib").warning("token=%s", secret(), extra={"authorization": f"Bearer {secret()}"})
+otel_kit.get_logger(f"pool token={secret()}").info("named")
 log.info("statement", sql=f"update t set password = '{secret()}' where id = 1", event_name=f"login token={secret()}")
 with otel_kit.bind(session_token=secret()), tracer.start_as_current_span(f"GET /x?access_token={secret()}",
         attributes={"http.request.header.cookie": f"session={secret()}"}) as span:
@@ -64,7 +65,7 @@ def test_no_planted_secret_leaves_the_process(run_program, receiver, protocol: s
     shown, _, names = done.stdout.partition("PLANTED ")
     planted = names.split()
     assert len(planted) > 20
-    assert receiver.wait_for(spans=2, logs=5)
+    assert receiver.wait_for(spans=2, logs=6)
     sent = "\n".join(str(request.message) for request in receiver.requests)
     assert not [secret for secret in planted if secret in sent]
     assert not [secret for secret in planted if secret in shown + done.stderr]
