@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -32,7 +32,15 @@ def get_tracer(name: str | None = None) -> Tracer:
     return LateTracer(scope, tracer) if isinstance(tracer, ProxyTracer) else tracer
 
 
-def span(name: str, /, **attributes: Any) -> SpanBlock:
+@overload
+def span(name: str, /, **attributes: Any) -> SpanBlock: ...
+
+
+@overload
+def span(function: Function, /, **attributes: Any) -> Function: ...
+
+
+def span(name: Any, /, **attributes: Any) -> Any:
     """A span for a ``with`` block, or for each call of a function.
 
     Functions may be sync, async, generators or async generators; the span of a generator lasts from its
@@ -40,13 +48,18 @@ def span(name: str, /, **attributes: Any) -> SpanBlock:
     that leaves is recorded.
 
     Args:
-        name: the span's name.
+        name: the span's name; or, as in a bare ``@span``, the function, whose qualified name it becomes.
         attributes: its attributes, under the names as they are written here.
 
     Returns:
-        A context manager that gives the OpenTelemetry span, and a decorator.
+        A context manager that gives the OpenTelemetry span, and a decorator; of a function, what each call
+        of it runs in a span.
     """
-    return SpanBlock(_tracer_of(_module_of_caller()), name, attributes)
+    tracer = _tracer_of(_module_of_caller())
+    if callable(name) or isinstance(name, classmethod):
+        qualified = getattr(name, "__qualname__", None) or type(name).__qualname__
+        return SpanBlock(tracer, qualified, attributes)(name)
+    return SpanBlock(tracer, name, attributes)
 
 
 class LateTracer(Tracer):
@@ -126,6 +139,8 @@ class SpanBlock(Block):
 
     def __call__(self, function: Function) -> Function:
         """Run each call of the function in a span of its own."""
+        if isinstance(function, staticmethod | classmethod):
+            return type(function)(self(function.__func__))
         if inspect.isgeneratorfunction(function):
             return _traced_generator(self._start, function)  # type: ignore[return-value]
         if inspect.isasyncgenfunction(function):

@@ -254,3 +254,54 @@ def test_only_the_api_is_needed(run_program: Any) -> None:
         """
     )
     assert result.stdout == "[]\n", result.stderr
+
+
+def test_bare_decorator(run_program: Any) -> None:
+    """A bare ``@span`` replaces the function by something that does not call it, or names its span otherwise."""
+    ran(
+        run_program,
+        """
+    @span
+    def charge(amount):
+        "Charge it."
+        return amount + 1
+
+    class Shop:
+        @span
+        async def close(self):
+            return "closed"
+
+        @span
+        def orders(self):
+            yield 1
+
+        @span
+        @staticmethod
+        def tax():
+            return 2
+
+        @span
+        @classmethod
+        def made(cls):
+            return cls()
+
+        @classmethod
+        @span("named")
+        def named(cls):
+            return cls()
+
+        @span("outside")
+        @classmethod
+        def outside(cls):
+            return cls()
+
+    install()
+    assert (charge(1), charge.__name__, charge.__doc__) == (2, "charge", "Charge it.")
+    shop = Shop.made()
+    assert asyncio.run(shop.close()) == "closed"
+    assert (list(shop.orders()), shop.tax(), type(Shop.named()), type(Shop.outside())) == ([1], 2, Shop, Shop)
+    assert [name for name, _, _ in told()] == [
+        "charge", "Shop.made", "Shop.close", "Shop.orders", "Shop.tax", "named", "outside",
+    ]
+    """,
+    )
