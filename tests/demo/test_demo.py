@@ -257,6 +257,15 @@ def test_with_nobody_listening_one_order_is_shown(alone: Run) -> None:
     assert "docker compose up -d" in alone.out or "make stack" in alone.out
 
 
+def test_the_careless_payment_leaks_nothing(receiver: Receiver, delivered: Run, alone: Run) -> None:
+    """The card number or the token that the shop logs on purpose is on the wire or on the screen."""
+    sent = "\n".join(str(request.message) for request in receiver.requests)
+    assert "[redacted:card]" in sent
+    assert "[redacted:" in alone.out
+    for place in (sent, alone.out, alone.err, delivered.err):
+        assert "4111" not in place
+
+
 def test_the_screen_is_calm(alone: Run, delivered: Run) -> None:
     """Without a terminal there are colours, carriage returns, or lines that wrap."""
     for run in (alone, delivered):
