@@ -3,6 +3,7 @@
 - ``ids``: bind ids, read them by their users' names or by their names on the wire
 - ``threads``: carry them into threads and executors
 - ``propagation``: take chosen ones to the next service as W3C baggage
+- ``request_ids``: the ids of a request, in its headers and in those of outgoing calls
 - ``reported``: which exceptions have been told already
 """
 

@@ -7,6 +7,7 @@ with a request as baggage.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import reprlib
@@ -67,6 +68,7 @@ class Bound:
 
 _NOTHING = Bound(_EMPTY)
 _bound: ContextVar[Bound] = ContextVar("otel_kit.ids", default=_NOTHING)
+_gathered: ContextVar[dict[str, Any] | None] = ContextVar("otel_kit.gathered_ids", default=None)
 
 
 def attributes(context: Context | None = None) -> Mapping[str, Any]:
@@ -192,6 +194,29 @@ class bind:
         return bound  # type: ignore[return-value]
 
 
+class gather:
+    """For a block: the ids that are bound inside, in whatever task or thread, by their names on the wire.
+
+    For whoever serves a request: its span began before them. An id that is bound to different values inside is left
+    out, because it does not name the whole request.
+    """
+
+    __slots__ = ("_found", "_token")
+
+    def __enter__(self) -> gather:
+        self._found: dict[str, Any] = {}
+        self._token = _gathered.set(self._found)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with contextlib.suppress(ValueError):  # entered in another contextvars context
+            _gathered.reset(self._token)
+
+    def attributes(self) -> dict[str, Any]:
+        """What was bound so far."""
+        return {name: value for name, value in list(self._found.items()) if value is not None}
+
+
 def with_remote(ids: Mapping[str, IdValue], context: Context) -> Context:
     """The context in which these ids of a remote caller hold; for propagators."""
     return otel_context.set_value(_REMOTE_KEY, Bound(dict(ids)), context)
@@ -263,11 +288,23 @@ def _replace(local: Bound, changes: Mapping[str, object], owner: object) -> None
         ids, hidden = {**remote.ids, **ids}, remote
     for name, value in changes.items():
         _change(ids, name[:LONGEST_NAME], value)
+    gathered = _gathered.get()
+    if gathered is not None:
+        _gather(gathered, {name: ids[name] for name in changes if name in ids})
     if owner is None:
         _in_place(local, ids, hidden)
     else:
         bound = Bound(ids, local, owner, hidden)
         bound.token = _bound.set(bound)
+
+
+def _gather(found: dict[str, Any], bound: Mapping[str, IdValue]) -> None:
+    for name, value in bound.items():
+        wire = WIRE_NAMES.get(name, name)
+        if wire in found:
+            found[wire] = value if found[wire] == value else None
+        elif len(found) < MOST_IDS:
+            found[wire] = value
 
 
 def _in_place(local: Bound, ids: Mapping[str, IdValue], hidden: Bound | None) -> None:

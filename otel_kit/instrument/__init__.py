@@ -3,39 +3,64 @@
 Special rules of this folder:
 
 - a file serves one library and has ``instrument()`` and ``undo()``; it imports the library inside its functions;
+- called itself, as in ``otel_kit.instrument.flask(app)``, it is its ``instrument()``;
 - it never imports its siblings; what they share is in the files with an underscore;
 - ``instrument()`` raises ``NotPossibleError`` with the reason and the remedy, which ends up in :func:`report`.
 
-``process`` and ``runtime`` are metrics of the program itself.
+``process`` and ``runtime`` are metrics of the program itself; ``asgi`` and ``wsgi`` wrap any application. ``_others`` turns
+on the instrumentors of others.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry import context
 
 from otel_kit import _guard
 from otel_kit._imports import when_imported
+from otel_kit.instrument import _others as _others_file
 from otel_kit.instrument._contrib import NotPossibleError
+from otel_kit.instrument._library import callable_file
+from otel_kit.instrument._web import EXCLUDED, Web, use
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from otel_kit.instrument._library import Library
 
-    from otel_kit.instrument import fastapi, flask, httpx, process, requests, runtime, sqlalchemy
+    asgi: Library
+    django: Library
+    fastapi: Library
+    flask: Library
+    httpx: Library
+    process: Library
+    requests: Library
+    runtime: Library
+    sqlalchemy: Library
+    starlette: Library
+    wsgi: Library
 
-LIBRARIES = ("fastapi", "flask", "httpx", "requests", "sqlalchemy")
-"""Each is the name of the library's module and of the file here."""
+LIBRARIES = ("django", "fastapi", "flask", "httpx", "requests", "sqlalchemy", "starlette")
+"""Each is the name of the library and of the file here."""
 
 _METRICS = ("process", "runtime")
+_WRAPPERS = ("asgi", "wsgi")
+# What is waited for, where it is not the library's own name: some packages are imported for a trifle.
+_MODULES = {"django": "django.core.handlers.base", "starlette": "starlette.applications"}
+# They emit by themselves: to leave them out they must be told.
+_NATIVE = ("fastapi",)
 
 __all__ = [
+    "EXCLUDED",
     "LIBRARIES",
     "Report",
+    "Web",
+    "asgi",
+    "django",
     "fastapi",
     "flask",
     "httpx",
@@ -45,15 +70,20 @@ __all__ = [
     "requests",
     "runtime",
     "sqlalchemy",
+    "starlette",
     "start_process_metrics",
     "stop_process_metrics",
     "uninstrument_all",
+    "wsgi",
 ]
 
 _lock = threading.Lock()
 _wanted: frozenset[str] = frozenset()
 _on: set[str] = set()
 _impossible: dict[str, str] = {}
+_entry_points: dict[str, str] = {}
+_instrumentors: dict[str, Any] = {}
+_silent: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -71,32 +101,47 @@ class Report:
     impossible: Mapping[str, str]
 
 
-def instrument_all(choice: Literal["auto"] | Sequence[str] = "auto", disabled: Sequence[str] = ()) -> Report:
+def instrument_all(
+    choice: Literal["auto"] | Sequence[str] = "auto",
+    disabled: Sequence[str] = (),
+    web: Web | None = None,
+) -> Report:
     """Turn libraries on: those that are imported at once, the others when the program imports them.
 
     Called again it follows the new choice: what is no longer chosen is turned off, and nothing is doubled.
     It never raises; what is not possible is said in one sentence on stderr and is in the report.
 
     Args:
-        choice: ``auto`` for all of :data:`LIBRARIES`, or names of them; ``()`` for none.
-        disabled: names that stay off, as in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``; ``*`` is all.
+        choice: ``auto`` for all of :data:`LIBRARIES` and every other installed instrumentor, or names; ``()`` for none.
+        disabled: names that stay off, as in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``; ``*`` is all. A library that
+            emits by itself is made to keep quiet.
+        web: how requests are watched; as before where it is None.
 
     Returns:
         The state right after, as :func:`report` gives it at any time.
     """
     global _wanted
-    names = set(LIBRARIES) if choice == "auto" else {choice} if isinstance(choice, str) else set(choice)
-    wanted = set() if "*" in disabled else names - {name.strip() for name in disabled}
+    if web is not None:
+        use(web)
+    off = {name.strip() for name in disabled}
+    everything = "*" in off
+    names = {choice} if isinstance(choice, str) else set(choice)
+    if names - {"auto"} - set(LIBRARIES) or (choice == "auto" and not everything):
+        _entry_points.update(_found_others())
+    known = set(LIBRARIES) | _entry_points.keys()
+    names = known if choice == "auto" else names
+    wanted = set() if everything else names - off
     with _lock:
         _impossible.clear()
-        _wanted = frozenset(wanted & set(LIBRARIES))
+        _wanted = frozenset(wanted & known)
         unwanted = _on - _wanted
-    for name in sorted(wanted - set(LIBRARIES)):
-        _not_possible(name, f"no library of that name is known; known: {', '.join(LIBRARIES)}")
+    for name in sorted(wanted - known):
+        _not_possible(name, f"no library of that name is known; known: {', '.join(sorted(known))}")
     for name in sorted(unwanted):
         _turn_off(name)
-    for name in sorted(_wanted):
-        when_imported(name, lambda name=name: _turn_on(name))  # type: ignore[misc]
+    _silence(_NATIVE if everything else [name for name in _NATIVE if name in off])
+    for module, waiting in _by_module().items():
+        when_imported(module, lambda waiting=waiting: _turn_on_all(waiting))  # type: ignore[misc]
     return report()
 
 
@@ -124,24 +169,69 @@ def stop_process_metrics() -> None:
         _file(name).stop()
 
 
+def _found_others() -> dict[str, str]:
+    try:
+        return _entry_points or _others_file.installed()
+    except Exception as error:
+        _guard.contained("instrument.others", error)
+        return {}
+
+
+def _by_module() -> dict[str, list[str]]:
+    """What is wanted, by the module whose import it waits for; ``sys`` where there is nothing to wait for."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(_wanted):
+        module = _others_file.module_of(name) if name in _entry_points else _MODULES.get(name, name)
+        found.setdefault(module or "sys", []).append(name)
+    return found
+
+
+def _silence(names: Sequence[str]) -> None:
+    for name in names:
+        when_imported(name, lambda name=name: _file(name).silence())  # type: ignore[misc]
+    with _lock:
+        freed = [name for name in _silent if name not in names]
+        _silent.clear()
+        _silent.update(names)
+    for name in freed:
+        when_imported(name, lambda: None)
+        if name in sys.modules:
+            _file(name).undo()
+
+
+def _turn_on_all(names: Sequence[str]) -> None:
+    for name in names:
+        _turn_on(name)
+
+
 def _turn_on(name: str) -> None:
+    global _wanted
     with _lock:
         if name not in _wanted or name in _on:
             return
-        _on.add(
-            name
-        )  # a claim: no lock is held while modules load, their import locks would deadlock with it
+        # A claim: no lock is held while modules load, their import locks would deadlock with it.
+        _on.add(name)
     try:
-        _file(name).instrument()
+        if name in LIBRARIES:
+            _file(name).instrument()
+        else:
+            _instrumentors[name] = _others_file.turn_on(_entry_points[name])
     except NotPossibleError as error:
         _not_possible(name, str(error))
+    except _others_file.NotInstalledError:
+        with _lock:
+            _on.discard(name)
+            _wanted -= {name}
     except Exception as error:
         _not_possible(name, f"{type(error).__name__}: {error}")
 
 
 def _turn_off(name: str) -> None:
     try:
-        _file(name).undo()
+        if name in LIBRARIES:
+            _file(name).undo()
+        elif (instrumentor := _instrumentors.pop(name, None)) is not None:
+            instrumentor.uninstrument()
     except Exception as error:
         _guard.contained(f"instrument.{name}", error)
     with _lock:
@@ -157,11 +247,11 @@ def _not_possible(name: str, reason: str) -> None:
         _guard.say(f"{name} is not instrumented: {reason}")
 
 
-def _file(name: str) -> ModuleType:
-    return import_module(f"otel_kit.instrument.{name}")
+def _file(name: str) -> Library:
+    return callable_file(import_module(f"otel_kit.instrument.{name}"))
 
 
-def __getattr__(name: str) -> ModuleType:
-    if name in LIBRARIES or name in _METRICS:
+def __getattr__(name: str) -> Library:
+    if name in LIBRARIES or name in _METRICS or name in _WRAPPERS:
         return _file(name)
     raise AttributeError(f"module 'otel_kit.instrument' has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -29,16 +30,21 @@ def load(library: str) -> Any:
     Raises:
         NotPossibleError: if the package is not installed; the message has the pip line.
     """
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return import_module(f"opentelemetry.instrumentation.{library}")
+        return quietly(lambda: import_module(f"opentelemetry.instrumentation.{library}"))
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry.instrumentation"):
             raise
         missing = MissingExtraError(f"opentelemetry-instrumentation-{library}", library)
         raise NotPossibleError(str(missing)) from error
+
+
+def quietly(step: Callable[[], _T]) -> _T:
+    """Run a step that loads instrumentors, as :func:`load` does: stable conventions, no warnings."""
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return step()
 
 
 def instances(cls: type[_T]) -> list[_T]:

@@ -1,92 +1,98 @@
-"""Flask: a server span named by the route, and the request metrics, by contrib's package, whenever the app was made.
+"""Flask: our own hooks, around ``Flask.__call__`` and on two of Flask's signals; no package of contrib's.
 
-contrib's instrumentor replaces the name ``flask.Flask``, which misses apps that exist and modules that did
-``from flask import Flask`` before. So each app is handed to its ``instrument_app`` when its first request arrives.
+``Flask.__call__`` is where a server enters every app, whenever it was made. ``request_started`` tells the route,
+``got_request_exception`` the exception that becomes a 500. An app that the program handed to contrib's instrumentor
+itself is left to that; then only ids and the access log record are added.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from otel_kit import _guard
-from otel_kit.instrument._contrib import load
+from otel_kit.instrument import _wsgi
+from otel_kit.instrument._exchange import KEY, Exchange
 
 _lock = threading.RLock()
 _apps: weakref.WeakSet[Any] = weakref.WeakSet()
 _call: Callable[..., Any] | None = None
 
 
-def instrument() -> None:
-    """Turn it on for every app; nothing happens where it is on already.
+class _State:
+    everywhere = False
 
-    Raises:
-        NotPossibleError: if contrib's package is not installed.
+
+def instrument(app: Any = None) -> Any:
+    """Turn it on, for every app or for one alone; nothing happens where it is on already.
+
+    Args:
+        app: the one; None for all that exist and all to come.
+
+    Returns:
+        The app.
     """
-    global _call
-    contrib, flask = load("flask"), _flask()
     with _lock:
-        if _call is not None:
-            return
-        _call = original = flask.__call__
-
-        @wraps(original)
-        def call(app: Any, environ: dict[str, Any], start_response: Any) -> Any:
-            if not getattr(app, "_is_instrumented_by_opentelemetry", False):
-                _add(contrib, app)
-            return original(app, environ, start_response)
-
-        flask.__call__ = call
+        _install()
+        if app is None:
+            _State.everywhere = True
+        else:
+            _apps.add(app)
+    return app
 
 
 def undo() -> None:
-    """Turn it off again, also for apps that have served requests."""
+    """Turn it off again, for all apps."""
     global _call
     with _lock:
+        _State.everywhere = False
+        _apps.clear()
         if _call is None:
             return
-        _flask().__call__, _call = _call, None
-        for app in list(_apps):
-            load("flask").FlaskInstrumentor.uninstrument_app(app)
-        _apps.clear()
+        from flask import Flask, got_request_exception, request_started
+
+        setattr(Flask, "__call__", _call)  # noqa: B010  (mypy knows that methods are not assigned to)
+        _call = None
+        request_started.disconnect(_started)
+        got_request_exception.disconnect(_failed)
 
 
-def _flask() -> Any:
-    from flask import Flask
+def _install() -> None:
+    global _call
+    if _call is not None:
+        return
+    from flask import Flask, got_request_exception, request_started
 
-    return Flask
+    _call = original = Flask.__call__
 
+    @wraps(original)
+    def call(app: Flask, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not _wsgi.is_request(environ) or not (_State.everywhere or app in _apps):
+            return original(app, environ, start_response)
+        own = not getattr(app, "_is_instrumented_by_opentelemetry", False)
+        return _wsgi.serve(lambda *args: original(app, *args), environ, start_response, own=own)
 
-def _add(contrib: Any, app: Any) -> None:
-    try:
-        with _lock:
-            if _call is not None and not getattr(app, "_is_instrumented_by_opentelemetry", False):
-                _instrument_app(contrib, app)
-                _apps.add(app)
-    except Exception as error:
-        # Not again at each request.
-        app._is_instrumented_by_opentelemetry = True
-        _guard.contained("instrument.flask", error)
-
-
-def _instrument_app(contrib: Any, app: Any) -> None:
-    # Flask refuses new hooks after an app's first request; ours are added to lists that it reads at each request.
-    served, app._got_first_request = app._got_first_request, False
-    try:
-        contrib.FlaskInstrumentor.instrument_app(app, request_hook=_name_unrouted)
-    finally:
-        app._got_first_request = served
-    # The span opens before the app's own hooks and closes after them: a hook that answers by itself would hide it.
-    for hooks in (app.before_request_funcs[None], app.teardown_request_funcs[None]):
-        hooks.insert(0, hooks.pop())
+    setattr(Flask, "__call__", call)  # noqa: B010
+    request_started.connect(_started)
+    got_request_exception.connect(_failed)
 
 
-def _name_unrouted(span: Any, environ: dict[str, Any]) -> None:
-    """Without a route the path would become the name, one per address that a scanner tries."""
+def _exchange() -> Exchange | None:
     from flask import request
 
-    if span is not None and request.url_rule is None:
-        span.update_name(environ.get("REQUEST_METHOD", "HTTP"))
+    found = request.environ.get(KEY)
+    return found if isinstance(found, Exchange) else None
+
+
+def _started(_sender: Any, **_: Any) -> None:
+    from flask import request
+
+    if request.url_rule is not None and (exchange := _exchange()):
+        exchange.matched(exchange.head.raw.get("SCRIPT_NAME", "").rstrip("/") + request.url_rule.rule)
+
+
+def _failed(_sender: Any, exception: BaseException, **_: Any) -> None:
+    if exchange := _exchange():
+        exchange.failed(exception)

@@ -9,10 +9,10 @@ argument raises.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from otel_kit import _guard
+from otel_kit import _environment, _guard
 from otel_kit.errors import OtelKitError
 from otel_kit.setup import sources
 from otel_kit.setup.reading import ARGUMENT, DEFAULT, Reading
@@ -125,6 +125,14 @@ class Settings:
     instrument: str | tuple[str, ...]
     disabled_instrumentations: tuple[str, ...]
 
+    access_log: bool
+    excluded_urls: tuple[str, ...]
+    capture_request_headers: tuple[str, ...]
+    capture_response_headers: tuple[str, ...]
+    capture_body: int
+    user_id_from: str | Callable[..., Any] | None
+    session_id_from: str | Callable[..., Any] | None
+
     attribute_count_limit: int
     attribute_value_length_limit: int | None
     span_attribute_count_limit: int
@@ -226,7 +234,7 @@ def read(
     given = {name: value for name, value in arguments.items() if value is not None}
     if service_name is not None:
         given["service_name"] = service_name
-    variables = sources.variables(os.environ if environ is None else environ)
+    variables = sources.variables({**_environment.removed, **os.environ} if environ is None else environ)
     file = sources.nearest_file(start_dir)
     found = Reading(given, variables, file)
     return Settings(

@@ -15,6 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from otel_kit import _guard
 from otel_kit.context import Baggage
+from otel_kit.context.request_ids import RequestIds
 from otel_kit.export.logs import LoggerProvider
 from otel_kit.export.meters import Backing, MeterProvider
 from otel_kit.export.spans import TracerProvider
@@ -111,11 +112,29 @@ def record_limits_of(settings: Settings) -> LogRecordLimits:
 
 def propagator_of(settings: Settings, redact: Callable[[str, str], str]) -> TextMapPropagator:
     """What carries trace and ids to other services; ``redact`` sees the key and value of what travels as baggage."""
-    made: dict[str, TextMapPropagator] = {
-        "tracecontext": TraceContextTextMapPropagator(),
-        "baggage": Baggage(settings.baggage_ids, redact),
+    made: dict[str, Callable[[], TextMapPropagator]] = {
+        "tracecontext": TraceContextTextMapPropagator,
+        "baggage": lambda: Baggage(settings.baggage_ids, redact),
     }
-    return CompositePropagator([made[name] for name in settings.propagators if name in made])
+    chosen = [made[name]() if name in made else _installed_propagator(name) for name in _named(settings)]
+    return CompositePropagator([*chosen, RequestIds()] if chosen else [])
+
+
+def _named(settings: Settings) -> tuple[str, ...]:
+    return () if settings.propagators == ("none",) else settings.propagators
+
+
+def _installed_propagator(name: str) -> TextMapPropagator:
+    """The propagator of another package, such as b3; one that cannot be made carries nothing."""
+    from importlib.metadata import entry_points
+
+    try:
+        [entry, *_] = entry_points(group="opentelemetry_propagator", name=name)
+        made: TextMapPropagator = entry.load()()
+    except Exception as error:
+        _guard.say(f"the propagator {name} cannot be used: {type(error).__name__}: {str(error)[:200]}")
+        return CompositePropagator([])
+    return made
 
 
 def set_propagator(settings: Settings, redact: Callable[[str, str], str]) -> None:

@@ -16,6 +16,7 @@ from otel_kit.export.logs import Inside, LogQueue
 from otel_kit.export.metrics import Collector, Item
 from otel_kit.export.spanqueue import SpanQueue
 from otel_kit.instrument import (
+    Web,
     instrument_all,
     report,
     start_process_metrics,
@@ -75,6 +76,19 @@ CLEANERS: dict[str, Callable[[Any], Any]] = {"traces": _cleaning.span, "metrics"
 def places_of(settings: Settings) -> list[Place]:
     """Where the settings want items to go."""
     return [*otlp_places(settings, CLEANERS), *console_places(settings, CLEANERS)]
+
+
+def web_of(settings: Settings) -> Web:
+    """How requests to this program are watched."""
+    return Web(
+        access_log=settings.access_log,
+        excluded=settings.excluded_urls,
+        request_headers=settings.capture_request_headers,
+        response_headers=settings.capture_response_headers,
+        body_bytes=settings.capture_body,
+        user_id=settings.user_id_from,
+        session_id=settings.session_id_from,
+    )
 
 
 def console_of(settings: Settings) -> ConsoleLogProcessor | None:
@@ -190,7 +204,7 @@ class Runtime:
             stop_process_metrics()
         if self._collector:
             self._collector.start()
-        instrument_all(settings.instrument, settings.disabled_instrumentations)
+        instrument_all(settings.instrument, settings.disabled_instrumentations, web_of(settings))
 
     def _emitting(self) -> None:
         """The first item of a queue came, in a forked child perhaps: metrics are wanted too."""

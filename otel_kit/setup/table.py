@@ -7,17 +7,20 @@ import sys
 from typing import Any, NamedTuple
 
 from otel_kit import semconv
+from otel_kit.instrument import EXCLUDED
 from otel_kit.setup.values import (
     ATTRIBUTES,
     ENDPOINTS,
     FILE,
     FLAG,
     HEADERS,
+    IDENTITY,
     INSTRUMENT,
     INTERVAL,
     LEVELS,
     LIBRARY_NAMES,
     NAMES,
+    PATTERNS,
     PROPAGATORS,
     RATIO,
     RULES,
@@ -216,6 +219,23 @@ _LIBRARIES = [
             "libraries left out; * for all"),
 ]  # fmt: skip
 
+_WEB = [
+    Setting("access_log", FLAG, True, "OTEL_KIT_ACCESS_LOG",
+            "one log record for each request to this program"),
+    Setting("excluded_urls", PATTERNS, EXCLUDED, "OTEL_PYTHON_EXCLUDED_URLS",
+            "paths in which one of these is found have no spans, but are counted"),
+    Setting("capture_request_headers", PATTERNS, (), "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+            "headers of requests to this program that are recorded"),
+    Setting("capture_response_headers", PATTERNS, (), "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
+            "headers of its responses that are recorded"),
+    Setting("capture_body", count(), 0, "OTEL_KIT_CAPTURE_BODY",
+            "bytes of text bodies, of requests and responses, that are recorded"),
+    Setting("user_id_from", IDENTITY, None, "OTEL_KIT_USER_ID_FROM",
+            "the header that names the user, or a function that is given the request"),
+    Setting("session_id_from", IDENTITY, None, "OTEL_KIT_SESSION_ID_FROM",
+            "the same for the session"),
+]  # fmt: skip
+
 _ATTRIBUTES = ("attribute_count_limit", "attribute_value_length_limit")
 _LIMITS = [
     Setting("attribute_count_limit", count(), 128, "OTEL_ATTRIBUTE_COUNT_LIMIT",
@@ -253,6 +273,7 @@ GROUPS: dict[str, list[Setting]] = {
     "Context": _CONTEXT,
     "Redaction": _REDACTION,
     "Libraries": _LIBRARIES,
+    "Web servers": _WEB,
     "Limits": _LIMITS,
 }
 TABLE: tuple[Setting, ...] = tuple(row for rows in GROUPS.values() for row in rows)

@@ -253,7 +253,31 @@ def _installed_propagators() -> set[str]:
     return {entry.name for entry in entry_points(group="opentelemetry_propagator")}
 
 
+def _patterns(value: Any) -> tuple[str, ...]:
+    patterns = _items(value)
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError from error
+    return patterns
+
+
+def _identity(value: Any) -> Any:
+    return value if callable(value) else _header_name(value)
+
+
+def _header_name(value: Any) -> str:
+    name = _text(value).lower()
+    require(bool(_HEADER_NAME.fullmatch(name)))
+    return name
+
+
 NAMES = Kind("a list of names (letters, digits, _ . -)", _names, _names)
+PATTERNS = Kind("a list of regular expressions", _patterns, _patterns)
+IDENTITY = Kind(
+    "a header's name, or a function of the request", _identity, _header_name, "the name of a header"
+)
 LIBRARY_NAMES = Kind("a list of names, or *", _library_names, _library_names)
 INSTRUMENT = Kind(f"auto, none or a list of {in_words(LIBRARIES, 'and')}", _instrument, _instrument)
 PROPAGATORS = Kind(

@@ -2,6 +2,7 @@
 
 - ``logger``: our own structlog logger · ``chain``: its processors, in order
 - ``stdlib``: the bridge from ``logging`` · ``structlog_bridge``: from a structlog that the program configured itself
+- ``access``: the web server's lines about requests of which a record tells already
 - ``uncaught``: Python warnings and exceptions that nobody caught
 - ``record``: where all of them meet and become an OTel LogRecord · ``fallback``: where events go while telemetry is off
 - ``levels``: thresholds · ``message``, ``values``, ``caller``: body, attributes, place

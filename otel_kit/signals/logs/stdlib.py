@@ -16,7 +16,7 @@ from typing import Any
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_kit import semconv
-from otel_kit.signals.logs import levels, record, stdlib_levels
+from otel_kit.signals.logs import access, levels, record, stdlib_levels
 from otel_kit.signals.logs.message import exception_of, misfit, said
 from otel_kit.signals.logs.program_handlers import survey
 from otel_kit.signals.logs.values import text
@@ -115,6 +115,8 @@ def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) 
         verdict[0], shown = wanted and found, wanted and prints
     if quiet.name == name:
         quiet.name = None
+    elif access.is_told(name, made, shown):
+        return
     elif made.levelno >= levels.threshold(name):
         _emit(name, made, shown)
 

@@ -1,0 +1,152 @@
+"""An ASGI application as a server sees it: requests and websockets, until their last message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from otel_kit import _guard
+from otel_kit.instrument._exchange import KEY, Exchange
+from otel_kit.instrument._figures import OURS, Scope
+from otel_kit.instrument._head import AsgiHead, client_of
+from otel_kit.instrument._web import current
+from otel_kit.signals.logs import access
+
+AsgiScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
+
+NATIVE = "fastapi.telemetry"
+"""Where FastAPI (0.142 and newer) keeps its own telemetry in the scope; None there keeps it quiet for the request."""
+
+_CLOSED_NORMALLY = (1000, 1001, 1005, None)
+
+
+def is_request(scope: AsgiScope) -> bool:
+    """Whether this is a request that nobody watches yet."""
+    return scope.get("type") in ("http", "websocket") and KEY not in scope
+
+
+async def serve(
+    app: App, scope: AsgiScope, receive: Receive, send: Send, *, own: bool = True, figures: Scope = OURS
+) -> None:
+    """Have the application serve a request, and tell about it.
+
+    Args:
+        app: the application.
+        scope, receive, send: what ASGI hands over.
+        own: make the span and the figures; otherwise only complete those of the framework.
+        figures: the scope of the metrics.
+    """
+    exchange = _begun(scope, own, figures)
+    if exchange is None:
+        await app(scope, receive, send)
+        return
+    wires = _Wires(exchange, receive, send)
+    try:
+        await app(scope, wires.receive, wires.send)
+    except BaseException as error:
+        exchange.failed(error)
+        raise
+    finally:
+        _end(exchange)
+        scope.pop(KEY, None)
+
+
+def _begun(scope: AsgiScope, own: bool, figures: Scope) -> Exchange | None:
+    try:
+        if own:
+            scope.setdefault(NATIVE, None)  # a FastAPI inside would tell the same again
+        websocket = scope["type"] == "websocket"
+        exchange = Exchange(AsgiHead(scope), own=own, websocket=websocket, scope=figures)
+        if current().access_log:
+            access.begin()
+        exchange.enter()
+        scope[KEY] = exchange
+        return exchange
+    except Exception as error:
+        _guard.contained("instrument.asgi", error)
+        return None
+
+
+def _end(exchange: Exchange) -> None:
+    try:
+        if client := client_of(exchange.head.raw):
+            exchange.head.client = client
+        exchange.describe()
+        exchange.tell()
+        exchange.leave()
+    except Exception as error:
+        _guard.contained("instrument.asgi", error)
+
+
+class _Wires:
+    """What the application receives from and sends to the server, and what is seen of it."""
+
+    __slots__ = ("_exchange", "_receive", "_send", "_trailers")
+
+    def __init__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        self._exchange, self._receive, self._send = exchange, receive, send
+        self._trailers = False
+
+    async def receive(self) -> Message:
+        """The server's next message."""
+        message = await self._receive()
+        try:
+            self._note_received(message)
+        except Exception as error:
+            _guard.contained("instrument.asgi", error)
+        return message
+
+    def _note_received(self, message: Message) -> None:
+        kind, exchange = message["type"], self._exchange
+        if kind == "http.request":
+            exchange.request.add(message.get("body") or b"")
+        elif kind == "websocket.receive":
+            exchange.request.add(message.get("bytes") or (message.get("text") or "").encode())
+        elif kind == "http.disconnect":
+            exchange.disconnected = not exchange.is_over
+        elif kind == "websocket.disconnect":
+            exchange.disconnected = message.get("code") not in _CLOSED_NORMALLY
+
+    async def send(self, message: Message) -> None:
+        """Send the application's message on."""
+        last = False
+        try:
+            message, last = self._noted(message)
+        except Exception as error:
+            _guard.contained("instrument.asgi", error)
+        if not last:
+            await self._send(message)
+            return
+        # FastAPI ends its own span when this message has gone out; ours lasts until then.
+        if not self._exchange.own:
+            self._exchange.describe()
+        await self._send(message)
+        self._exchange.describe()
+        self._exchange.tell()
+
+    def _noted(self, message: Message) -> tuple[Message, bool]:
+        kind, exchange = message["type"], self._exchange
+        if kind == "http.response.start":
+            self._trailers = message.get("trailers", False)
+            return self._started(message, message["status"]), False
+        if kind == "http.response.body":
+            exchange.response.add(message.get("body") or b"")
+            return message, not message.get("more_body") and not self._trailers
+        if kind == "websocket.accept":
+            return self._started(message, 101), False
+        if kind == "websocket.send":
+            exchange.response.add(message.get("bytes") or (message.get("text") or "").encode())
+        return message, kind == "http.response.pathsend" or (
+            kind == "http.response.trailers" and not message.get("more_trailers")
+        )
+
+    def _started(self, message: Message, status: int) -> Message:
+        given = list(message.get("headers") or ())
+        headers = {bytes(n).decode("latin-1").lower(): bytes(v).decode("latin-1") for n, v in given}
+        self._exchange.answered(status, headers)
+        new = self._exchange.new_headers(headers)
+        return {**message, "headers": [*given, *((n.encode(), v.encode()) for n, v in new)]}

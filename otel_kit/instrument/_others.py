@@ -1,0 +1,137 @@
+"""Every other instrumentor that is installed: contrib's and anybody's, by their entry points.
+
+The entry points are read from the files themselves: ``importlib.metadata`` tells the same, but its import costs more than
+everything else at start-up. What an instrumentor needs is imported when the program imports its library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from otel_kit.instrument._contrib import NotPossibleError, quietly
+
+GROUP = "opentelemetry_instrumentor"
+
+# Ours do the same: a second one would tell everything twice.
+REPLACED = frozenset(
+    {
+        "asgi",
+        "django",
+        "fastapi",
+        "flask",
+        "httpx",
+        "logging",
+        "requests",
+        "sqlalchemy",
+        "starlette",
+        "structlog",
+        "system_metrics",
+        "wsgi",
+    }
+)
+# The module to wait for, where it has another name than the entry point.
+_MODULES = {
+    "aiohttp-client": "aiohttp",
+    "aiohttp-server": "aiohttp.web",
+    "asyncio": "",
+    "aws-lambda": "",
+    "httpx2": "httpx2",
+    "grpc_aio_client": "grpc.aio",
+    "grpc_aio_server": "grpc.aio",
+    "grpc_client": "grpc",
+    "grpc_server": "grpc",
+    "mysql": "mysql.connector",
+    "mysqlclient": "MySQLdb",
+    "tortoiseorm": "tortoise",
+    "vertexai": "google.cloud.aiplatform",
+}
+
+
+def installed() -> dict[str, str]:
+    """The entry points, ``package.module:Class`` by name; those that ours replace are left out."""
+    found: dict[str, str] = {}
+    for path in _files():
+        for name, target in _entries(path):
+            if name not in REPLACED:
+                found.setdefault(name, target)
+    return found
+
+
+class NotInstalledError(Exception):
+    """The library that an instrumentor is for is not there at all."""
+
+
+def module_of(name: str) -> str:
+    """The module whose import an instrumentor waits for; empty where none is known, so that it need not wait."""
+    if name in _MODULES:
+        return _MODULES[name]
+    module = name.replace("-", "_")
+    try:
+        from importlib.util import find_spec  # only programs with other instrumentors need it
+
+        return module if module in sys.modules or find_spec(module) else ""
+    except (ImportError, ValueError):
+        return ""
+
+
+def turn_on(target: str) -> Any:
+    """Load an instrumentor and turn it on.
+
+    Args:
+        target: the entry point's value.
+
+    Returns:
+        The instrumentor, None where the program has turned it on already.
+
+    Raises:
+        NotPossibleError: it refuses the installed version of its library.
+        NotInstalledError: its library is not there.
+    """
+    module, _, cls = target.partition(":")
+    instrumentor = quietly(lambda: getattr(import_module(module), cls.strip())())
+    if getattr(instrumentor, "is_instrumented_by_opentelemetry", False):
+        return None
+    _check(instrumentor, module)
+    quietly(lambda: instrumentor.instrument(skip_dep_check=True))
+    return instrumentor
+
+
+def _check(instrumentor: Any, module: str) -> None:
+    check = getattr(instrumentor, "_check_dependency_conflicts", None)
+    conflict = check() if check else None
+    if conflict is None:
+        return
+    if not getattr(conflict, "found", None) and not getattr(conflict, "found_any", None):
+        raise NotInstalledError(str(conflict))
+    raise NotPossibleError(f"{conflict}; install a version that fits, or a newer {_distribution(module)}")
+
+
+def _distribution(module: str) -> str:
+    return "-".join(module.split(".")[:3]).replace("_", "-")
+
+
+def _files() -> Iterator[str]:
+    for folder in sys.path:
+        try:
+            entries = os.listdir(folder or ".")
+        except OSError:  # a zip file, or a folder that does not exist
+            continue
+        for entry in entries:
+            if entry.endswith((".dist-info", ".egg-info")):
+                yield os.path.join(folder, entry, "entry_points.txt")
+
+
+def _entries(path: str) -> list[tuple[str, str]]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, ValueError):
+        return []
+    _, _, section = text.partition(f"[{GROUP}]")
+    lines = section.partition("[")[0].splitlines()
+    pairs = [line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#")]
+    return [(name.strip(), target.strip()) for name, _, target in pairs]

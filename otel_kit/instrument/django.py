@@ -1,0 +1,126 @@
+"""Django: our own hooks on the handlers that servers and Django's test client call, and where URLs are resolved.
+
+No middleware is added to the settings, so it does not matter whether those were read already. Exceptions that Django
+turns into a 500 are seen by its signal ``got_request_exception``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from importlib import import_module
+from typing import Any
+
+from otel_kit import _guard
+from otel_kit._imports import when_imported
+from otel_kit.instrument import _asgi, _wsgi
+from otel_kit.instrument._exchange import KEY, Exchange
+
+_lock = threading.Lock()
+_originals: list[tuple[type, str, Any]] = []
+_DECORATION = re.compile(r"\\[AZ]|[\^$]")  # what a pattern of re_path() has and no path
+
+
+class _State:
+    on = False
+
+
+def instrument() -> None:
+    """Turn it on; nothing happens where it is on already."""
+    with _lock:
+        if _State.on:
+            return
+        _State.on = True
+    for module, cls, name, make in _HOOKS:
+        when_imported(module, partial(_replace, module, cls, name, make))
+    _signal().connect(_failed)
+
+
+def undo() -> None:
+    """Turn it off again."""
+    with _lock:
+        if not _State.on:
+            return
+        _State.on = False
+        while _originals:
+            cls, name, original = _originals.pop()
+            setattr(cls, name, original)
+    _signal().disconnect(_failed)
+
+
+def _signal() -> Any:
+    return import_module("django.core.signals").got_request_exception
+
+
+def _replace(module: str, cls: str, name: str, make: Callable[[Any], Any]) -> None:
+    with _lock:
+        found = getattr(sys.modules[module], cls)
+        original = getattr(found, name)
+        if _State.on and not hasattr(original, "__wrapped__"):
+            _originals.append((found, name, original))
+            setattr(found, name, wraps(original)(make(original)))
+
+
+def _entering_wsgi(original: Any) -> Any:
+    def call(handler: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not _wsgi.is_request(environ):
+            result: Iterable[bytes] = original(handler, environ, start_response)
+            return result
+        return _wsgi.serve(partial(original, handler), environ, start_response)
+
+    return call
+
+
+def _entering_asgi(original: Any) -> Any:
+    async def call(handler: Any, scope: Any, receive: Any, send: Any) -> None:
+        if _asgi.is_request(scope):
+            await _asgi.serve(partial(original, handler), scope, receive, send)
+        else:
+            await original(handler, scope, receive, send)
+
+    return call
+
+
+def _resolving(original: Any) -> Any:
+    def resolve_request(handler: Any, request: Any) -> Any:
+        match = original(handler, request)
+        try:
+            if (exchange := _exchange(request)) and isinstance(match.route, str):
+                exchange.matched(_prefix(exchange) + route_of(match.route))
+        except Exception as error:
+            _guard.contained("instrument.django", error)
+        return match
+
+    return resolve_request
+
+
+def _failed(request: Any = None, **_: Any) -> None:
+    error = sys.exc_info()[1]
+    if error is not None and (exchange := _exchange(request)):
+        exchange.failed(error)
+
+
+def _exchange(request: Any) -> Exchange | None:
+    scope = getattr(request, "scope", None)
+    found = (getattr(request, "META", {}) if scope is None else scope).get(KEY)
+    return found if isinstance(found, Exchange) else None
+
+
+def _prefix(exchange: Exchange) -> str:
+    raw = exchange.head.raw
+    return str(raw.get("SCRIPT_NAME") or raw.get("root_path") or "").rstrip("/")
+
+
+def route_of(pattern: str) -> str:
+    """A URL pattern as a route: ``orders/<int:id>/`` is ``/orders/<int:id>/``."""
+    return f"/{_DECORATION.sub('', pattern).lstrip('/')}"
+
+
+_HOOKS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
+    ("django.core.handlers.base", "BaseHandler", "resolve_request", _resolving),
+    ("django.core.handlers.wsgi", "WSGIHandler", "__call__", _entering_wsgi),
+    ("django.core.handlers.asgi", "ASGIHandler", "__call__", _entering_asgi),
+)
