@@ -29,6 +29,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from otel_kit import _environment
+
 if TYPE_CHECKING:
     from otel_kit import errors, instrument, semconv
     from otel_kit.context import (
@@ -83,6 +85,9 @@ __all__ = [
     "span",
     "unbind_context",
 ]
+
+
+_environment.protect()  # before anything of OpenTelemetry is imported
 
 
 def __getattr__(name: str) -> object:

@@ -7,6 +7,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from otel_kit.setup import slim  # noqa: F401 (first, as in telemetry)
+
+# isort: split
 from otel_kit import _guard
 from otel_kit.export.outcome import DELIVERED, UNENCODABLE, Outcome
 from otel_kit.setup.config import resolve

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from otel_kit._environment import ENTRY_POINTS, is_installed
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
 from otel_kit.setup import shown
 from otel_kit.setup.sources import IN_WORDS, File
@@ -75,12 +76,14 @@ class Reading:
         for name in self._variables:
             if name.startswith("OTEL_KIT_") and name not in VARIABLES:
                 self.problems.append(UnknownSettingError(name, ENVIRONMENT, OUR_VARIABLES))
+        self.problems += map(OtelKitError, self._ignored())
+
+    def _ignored(self) -> Iterator[str]:
         if "OTEL_CONFIG_FILE" in self._variables:
-            self.problems.append(
-                OtelKitError(
-                    "OTEL_CONFIG_FILE is ignored: configuration files of that kind are not supported"
-                )
-            )
+            yield "OTEL_CONFIG_FILE is ignored: configuration files of that kind are not supported"
+        for name, group in ENTRY_POINTS.items():
+            if name in self._variables and not is_installed(group, self._variables[name]):
+                yield f"{name} is ignored: no {group} is installed that is named {self._variables[name][:60]!r}"
 
     # one setting
 
