@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from opentelemetry import context as otel_context
-from opentelemetry import metrics, propagate, trace
+from opentelemetry import metrics, propagate
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
@@ -21,6 +21,7 @@ from otel_kit import _guard, semconv
 from otel_kit.instrument._client_choice import current
 from otel_kit.instrument._client_template import KEY as _TEMPLATE_KEY
 from otel_kit.instrument._client_url import Place, described
+from otel_kit.instrument._instruments import Instruments
 
 SCOPE = "otel_kit.http.client"
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"))
@@ -34,37 +35,15 @@ _SUPPRESSED = (
     "suppress_instrumentation",  # the key that programs use
 )
 _runtime = otel_context._RUNTIME_CONTEXT
+_emitted = Instruments(SCOPE)
 # The program's own value of these wins: it knows what the service expects.
 _ONLY_IF_MISSING = frozenset(("x-request-id", "x-correlation-id"))
 
 
-class _Known:
-    """What was made for the global providers; made anew when a program sets others."""
-
-    meters: Any = None
-    tracers: Any = None
-    tracer: trace.Tracer
-    duration: metrics.Histogram
-
-
-def _tracer() -> trace.Tracer:
-    provider = trace.get_tracer_provider()
-    if provider is not _Known.tracers:
-        _Known.tracer, _Known.tracers = provider.get_tracer(SCOPE), provider
-    return _Known.tracer
-
-
 def _duration() -> metrics.Histogram:
-    provider = metrics.get_meter_provider()
-    if provider is not _Known.meters:
-        _Known.duration = provider.get_meter(SCOPE).create_histogram(
-            semconv.METRIC_HTTP_CLIENT_REQUEST_DURATION,
-            "s",
-            "Duration of HTTP client requests.",
-            explicit_bucket_boundaries_advisory=SECONDS,
-        )
-        _Known.meters = provider
-    return _Known.duration
+    return _emitted.histogram(
+        semconv.METRIC_HTTP_CLIENT_REQUEST_DURATION, "Duration of HTTP client requests.", SECONDS
+    )
 
 
 def call_inside() -> Call | None:
@@ -123,7 +102,9 @@ class Call:
             given[semconv.HTTP_REQUEST_METHOD_ORIGINAL] = method
         if current().request_headers:
             given.update(_recorded("request", headers))
-        self.span = _tracer().start_span(name, context=context, kind=SpanKind.CLIENT, attributes=given)
+        self.span = _emitted.tracer().start_span(
+            name, context=context, kind=SpanKind.CLIENT, attributes=given
+        )
         self._token = _runtime.attach(Context({**context, _SPAN_KEY: self.span, _CALL_KEY: self}))
         self._begun = perf_counter()
         self._propagate(headers, place)
