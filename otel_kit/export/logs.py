@@ -36,6 +36,7 @@ class Record(ReadWriteLogRecord):
     """
 
     dropped = 0
+    wanted = True  # a step that finds it superfluous says so here
 
     def __post_init__(self) -> None:
         record = self.log_record
@@ -111,6 +112,8 @@ class Logger(APILogger):
                 step.on_emit(writable)
             if isinstance(writable, Record):
                 writable.limit()
+                if not writable.wanted:
+                    return
         except Exception as error:
             inside.lost(UNENCODABLE)
             _guard.contained("logs.emit", error)

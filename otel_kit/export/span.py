@@ -210,7 +210,9 @@ class Span(sdk.Span):
             self._name = text_of(name, LONGEST_NAME)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Set the status. UNSET is ignored, and so is everything after OK."""
+        """Set the status. UNSET is ignored, and so is everything after OK. An ERROR that says no more than
+        that leaves the description of an earlier one.
+        """
         if self._end_time is not None:
             self._too_late("set_status")
             return
@@ -220,8 +222,12 @@ class Span(sdk.Span):
         known = code is StatusCode.OK or code is StatusCode.ERROR
         if not known or self._status.status_code is StatusCode.OK:
             return
-        if description is not None:
-            description = text_of(description, self._live.longest) if code is StatusCode.ERROR else None
+        if code is StatusCode.OK:
+            description = None
+        elif description is None:
+            description = self._status.description
+        else:
+            description = text_of(description, self._live.longest)
         self._status = Status(code, description)
 
     def record_exception(
@@ -238,6 +244,10 @@ class Span(sdk.Span):
             self._raised(exception, record=True, status=False)
         else:
             self._record(exception, attributes, timestamp)
+
+    def note_exception(self, exception: BaseException) -> None:
+        """Note that an exception ends what this span stands for, as when it leaves a block of it."""
+        self._raised(exception, record=True, status=True)
 
     def is_recording(self) -> bool:
         """Whether the span has not ended."""

@@ -1,16 +1,23 @@
 """Each exception becomes one log record, whoever tells of it first: a span, the program's logger or a
-library.
+library. Who tells of it later says so without its traceback, or, where it has nothing else to say, not at
+all.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from opentelemetry import _logs as logs_api
+from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
-from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_kit import semconv
-from otel_kit.context.reported import is_reported, mark_reported
+from otel_kit.context.reported import Report, is_reported, is_said_by_program, mark_reported, report_of
+
+# How libraries name the record of an exception that ended a request: FastAPI's own do not say it of the span.
+_ENDED = (".request.exception", ".websocket.exception")
 
 
 def report(exception: BaseException, span_context: SpanContext, scope_name: str) -> None:
@@ -25,7 +32,6 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
     """
     if is_reported(exception, span_context.trace_id):
         return
-    mark_reported(exception, span_context.trace_id)
     record = LogRecord(
         context=set_span_in_context(NonRecordingSpan(span_context)),
         severity_number=SeverityNumber.ERROR,
@@ -35,16 +41,34 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
         exception=exception,
     )
     logs_api.get_logger(scope_name).emit(record)
+    # Also where no pipeline of ours has done so.
+    mark_reported(exception, Report(*span_context[:2], span_context.trace_flags))
 
 
 class ReportedExceptions(LogRecordProcessor):
-    """Marks the exception of each log record as told, so that no span tells of it again."""
+    """Sees to it that each exception is told once, with its traceback, whoever is the first.
+
+    What the program itself says about an exception that was told is kept, without a second traceback, and
+    leads to where it was told. A library's record about it is not wanted.
+    """
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Mark the record's exception, if it has one."""
-        exception = log_record.log_record.exception
-        if exception is not None:
-            mark_reported(exception, log_record.log_record.trace_id or 0)
+        """Mark the record's exception, if it has one, or see that it was told before."""
+        record = log_record.log_record
+        exception = record.exception
+        if exception is None:
+            return
+        trace_id, before = record.trace_id or 0, report_of(exception)
+        if is_said_by_program(record.context):
+            if before is not None and before.trace_id and trace_id in (before.trace_id, 0):
+                _refer(record, before)
+                return
+        elif before is not None and before.trace_id == trace_id:
+            log_record.wanted = False  # type: ignore[attr-defined]
+        if before is None or before.trace_id != trace_id:
+            mark_reported(exception, Report(trace_id, record.span_id or 0, record.trace_flags or 0))
+        if record.event_name and record.event_name.endswith(_ENDED):
+            _end(trace.get_current_span(record.context), exception)
 
     def shutdown(self) -> None:
         """There is nothing to shut down."""
@@ -52,6 +76,22 @@ class ReportedExceptions(LogRecordProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """There is nothing to flush."""
         return True
+
+
+def _refer(record: LogRecord, before: Report) -> None:
+    """Let a record lead to the one that has the traceback."""
+    attributes: Any = record.attributes
+    if attributes:
+        attributes.pop(semconv.EXCEPTION_STACKTRACE, None)
+    if not record.trace_id:
+        record.trace_id, record.span_id = before.trace_id, before.span_id
+        record.trace_flags = TraceFlags(before.trace_flags)
+
+
+def _end(span: Any, exception: BaseException) -> None:
+    note = getattr(span, "note_exception", None)  # a span of ours
+    if note is not None:
+        note(exception)
 
 
 def _sentence(exception: BaseException) -> str:

@@ -141,9 +141,9 @@ def test_a_traceback_is_readable_and_harmless(stream: io.StringIO, pretty: Emit)
 
 
 def test_an_exception_without_a_traceback(stream: io.StringIO, pretty: Emit) -> None:
-    """An exception that came without a traceback is not shown."""
+    """An exception that came without a traceback, because a record before has it, is not shown on the line."""
     pretty("failed", attributes={"exception.type": "ValueError", "exception.message": "bad"})
-    assert stream.getvalue().endswith("failed\n    ValueError: bad\n")
+    assert stream.getvalue().endswith('failed                        exception="ValueError: bad"\n')
 
 
 def test_a_json_line(stream: io.StringIO, as_json: Emit) -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from typing import Any
+
+import pytest
+from opentelemetry import _logs as logs_api
+
+import otel_kit
+from otel_kit.testing import capture
 
 PREPARED = """
     from opentelemetry import _logs, trace
@@ -129,3 +137,128 @@ def test_exceptions_that_cannot_be_marked(run_program: Any) -> None:
     assert len(told()) >= 1
     """,
     )
+
+
+@pytest.mark.parametrize("by", ["kit", "logging"])
+def test_what_a_span_told_is_logged_without_a_second_traceback(by: str) -> None:
+    """A program that logs an exception after a span told of it loses its message, has two tracebacks, or does
+    not lead to the first; or one that nobody told of has none.
+    """
+    log: Any = otel_kit.get_logger("shop") if by == "kit" else logging.getLogger("shop")
+    with capture() as captured:
+        for around in (contextlib.nullcontext(), otel_kit.span("request")):
+            captured.clear()
+            with around:
+                try:
+                    with otel_kit.span("charge"):
+                        raise ValueError("declined")
+                except ValueError:
+                    log.exception("charge failed")
+            first, second = captured.logs
+            assert (first.body, second.body) == ("ValueError: declined", "charge failed")
+            assert "Traceback" in first.attributes["exception.stacktrace"]
+            assert second.attributes["exception.type"] == "ValueError"
+            assert second.attributes["exception.message"] == "declined"
+            assert "exception.stacktrace" not in second.attributes
+            assert (second.trace_id, second.severity_text) == (first.trace_id, "ERROR")
+        captured.clear()
+        with contextlib.suppress(ValueError), otel_kit.span("charge"):
+            try:
+                raise ValueError("declined")
+            except ValueError:
+                log.exception("charge failed")
+                raise
+        (only,) = captured.logs
+        assert (only.body, "Traceback" in only.attributes["exception.stacktrace"]) == ("charge failed", True)
+
+
+def test_a_program_without_spans_has_every_traceback() -> None:
+    """Where there are no spans, an exception that is logged twice has a traceback only once."""
+    log = otel_kit.get_logger("shop")
+    with capture() as captured:
+        try:
+            raise ValueError("declined")
+        except ValueError:
+            log.exception("once")
+            log.exception("twice")
+        assert all("Traceback" in log.attributes["exception.stacktrace"] for log in captured.logs)
+        assert [log.body for log in captured.logs] == ["once", "twice"]
+
+
+def test_a_library_does_not_tell_what_was_told() -> None:
+    """A library's record of an exception that a span told of is a second record, or the first of one is lost."""
+    with capture() as captured:
+        library = logs_api.get_logger("library")
+        error = ValueError("declined")
+        with contextlib.suppress(ValueError), otel_kit.span("request"):
+            with contextlib.suppress(ValueError), otel_kit.span("charge"):
+                raise error
+            library.emit(body="unhandled", exception=error)
+            library.emit(body="unhandled", exception=KeyError("other"))
+        with otel_kit.span("the same object in another request"):
+            library.emit(body="again", exception=error)
+        assert [log.body for log in captured.logs] == ["ValueError: declined", "unhandled", "again"]
+
+
+def test_an_exception_in_fastapi_under_uvicorn(run_program: Any) -> None:
+    """One exception in a request is told with its traceback by FastAPI or uvicorn too, uvicorn's line has no
+    trace, or the request's span does not say what happened.
+    """
+    result = run_program(
+        """
+        import contextlib, sys, threading, urllib.request, urllib.error
+        import fastapi, uvicorn
+        import otel_kit
+        from otel_kit.testing import capture
+
+        app = fastapi.FastAPI()
+
+        @app.get("/pay")
+        def pay():
+            with otel_kit.span("charge"):
+                raise ValueError("declined")
+
+        @app.get("/plain")
+        def plain():
+            raise KeyError("plain")
+
+        def told():
+            return [log for log in captured.logs if log.exception]
+
+        with capture(instrument=["fastapi"]) as captured:
+            server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+            thread = threading.Thread(target=server.run)
+            thread.start()
+            while not server.started:
+                thread.join(0.01)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            found = []
+            for path in ("pay", "plain"):
+                captured.clear()
+                with contextlib.suppress(urllib.error.HTTPError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}")
+                while len(told()) < 2 or not [s for s in captured.spans if s.kind.name == "SERVER"]:
+                    thread.join(0.01)
+                records = told()
+                (request,) = [s for s in captured.spans if s.kind.name == "SERVER"]
+                found.append((records, request))
+            server.should_exit = True
+            thread.join()
+        ((first, line), request), ((native, second), plain) = found
+        assert (first.body, "exception.stacktrace" in first.attributes) == ("ValueError: declined", True)
+        assert (line.body, line.scope) == ("Exception in ASGI application", "uvicorn.error"), line
+        assert line.attributes["exception.message"] == "declined"
+        assert "exception.stacktrace" not in line.attributes
+        assert (line.trace_id, line.span_id) == (first.trace_id, first.span_id)
+        assert request.status.description == "ValueError: declined"
+        assert request.attributes["error.type"] == "ValueError"
+        assert [event.name for event in request.events] == []
+        assert native.event_name == "http.server.request.exception", native
+        assert "exception.stacktrace" in native.attributes
+        assert (second.body, "exception.stacktrace" in second.attributes) == (line.body, False)
+        assert second.trace_id == native.trace_id == plain.context.trace_id
+        assert plain.status.description == "KeyError: 'plain'"
+        assert [event.name for event in plain.events] == ["exception"]
+        """
+    )
+    assert result.returncode == 0, result.stderr

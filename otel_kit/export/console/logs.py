@@ -75,6 +75,8 @@ def pretty(item: ReadWriteLogRecord, colors: Colors) -> str:
     record = item.log_record
     attributes: Mapping[str, Any] = record.attributes or {}
     shown = [(k, v) for k, v in attributes.items() if k not in _NOT_FOR_PEOPLE]
+    if semconv.EXCEPTION_TYPE in attributes and semconv.EXCEPTION_STACKTRACE not in attributes:
+        shown.append(("exception", _told_elsewhere(attributes)))
     rest = [pairs(shown, colors)] if shown else []
     if record.trace_id:
         rest.append(short_id(record.trace_id, colors))
@@ -97,15 +99,16 @@ def _text(body: Any) -> str:
     return shortened(body if isinstance(body, str) else as_json(body), 10 * LONGEST)
 
 
+def _told_elsewhere(attributes: Mapping[str, Any]) -> str:
+    return f"{attributes[semconv.EXCEPTION_TYPE]}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}"
+
+
 def _below(attributes: Mapping[str, Any], colors: Colors) -> str:
     parts = []
     if stack := attributes.get(semconv.CODE_STACKTRACE):
         parts.append(indented(str(stack), colors.dim, colors.dim, colors))
     if trace := attributes.get(semconv.EXCEPTION_STACKTRACE):
         parts.append(indented(str(trace), colors.dim, colors.error, colors))
-    elif kind := attributes.get(semconv.EXCEPTION_TYPE):
-        text = f"{kind}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}"
-        parts.append(indented(text, colors.error, colors.error, colors))
     return "".join(parts)
 
 

@@ -16,6 +16,7 @@ from opentelemetry._logs import SeverityNumber, get_logger
 from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 
 from otel_kit import _guard, semconv
+from otel_kit.context.reported import said_by_program
 from otel_kit.signals.logs.levels import severity
 from otel_kit.signals.logs.values import plain_attributes, text
 
@@ -119,7 +120,7 @@ def emit(
     Args:
         name: the logger's name, the record's instrumentation scope.
         level: as in ``logging``, and 5 for TRACE.
-        body: the event's text.
+        body: the event's text; line breaks at its end are no part of it.
         attributes: its key-values, of any type.
         timestamp: nanoseconds since the epoch; now, where none is given.
         level_name: the severity text, where the program has a name of its own for the level.
@@ -132,9 +133,13 @@ def emit(
     emit_by, is_careful = _scopes.get(name) or _scope(name)
     if not is_careful:
         attributes = plain_attributes(attributes)
-    if exception is not None and not _speaks(exception):
-        attributes, exception = {**_mute(exception), **attributes}, None
     context = get_current()
+    if exception is not None:
+        context = said_by_program(context)
+        if not _speaks(exception):
+            attributes, exception = {**_mute(exception), **attributes}, None
+    if body.endswith("\n"):
+        body = body.rstrip("\r\n")
     depth, _depth.value = _depth.value, _CLOSED
     try:
         emit_by(
