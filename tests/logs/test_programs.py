@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ENV = {
     "OTEL_TRACES_EXPORTER": "none",
@@ -156,3 +166,40 @@ def test_a_program_without_standard_error(run_program: Any, stderr: str) -> None
         env=ENV,
     )
     assert done.stdout == "done\n"
+
+
+def test_flask_under_gunicorn_says_a_line_once(tmp_path: Path) -> None:
+    """A line of Flask's logger is printed by Flask's own handler, which writes to gunicorn's wrapper around
+    standard error, and by our console too.
+    """
+    (tmp_path / "shop.py").write_text(
+        textwrap.dedent(
+            """
+            import flask, otel_kit
+            otel_kit.init_telemetry("shop", instrument=())
+            app = flask.Flask("shop")
+
+            @app.get("/")
+            def order():
+                app.logger.warning("by flask")
+                otel_kit.get_logger("shop").warning("by us")
+                return "ok"
+            """
+        )
+    )
+    log = tmp_path / "log"
+    env = {**os.environ, **ENV, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "shop:app"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=output, stderr=output)
+        try:
+            deadline = time.monotonic() + 20
+            while not (found := re.search(r"Listening at: (\S+)", log.read_text())):
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            urllib.request.urlopen(found[1], timeout=20).close()
+        finally:
+            server.terminate()
+            server.wait(20)
+    said = log.read_text()
+    assert (said.count("by flask"), said.count("by us")) == (1, 1), said

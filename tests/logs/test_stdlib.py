@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import logging
 import logging.config
@@ -320,6 +321,30 @@ def test_what_the_program_prints_is_marked(records: Any, tmp_path: Path) -> None
         ("below its level", False),
         ("printed", True),
     ]
+
+
+def test_standard_error_by_another_name(records: Any) -> None:
+    """A stream that ends at standard error, reopened or wrapped, is taken for a file, or one that is broken raises."""
+    activate(console=True)
+    log = logging.getLogger("x")
+    log.propagate = False
+    reopened = open(2, "w", closefd=False)  # noqa: SIM115
+
+    class Wrapper(io.RawIOBase):
+        streams = (io.StringIO(), reopened)
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name) if name != "write" else AttributeError(name)
+
+    streams: list[Any] = [reopened, Wrapper(), codecs.getwriter("utf-8")(reopened), io.StringIO()]
+    for stream in streams:
+        log.handlers[:] = [logging.StreamHandler(stream)]
+        log.handlers[0].handle = lambda record: True  # type: ignore[method-assign]
+        log.warning("x")
+    log.handlers[0].setStream(Broken())  # type: ignore[attr-defined]
+    log.warning("x")
+    assert [already_shown(r.context) for r in records.raw] == [True, True, True, False, False]
 
 
 def test_handlers_get_no_more_about_telemetry_or_after_the_end(records: Any) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
+
+MOST_WRAPPERS = 3  # around one another
 
 
 def survey(logger: logging.Logger, level: int) -> tuple[bool, bool]:
@@ -37,7 +40,25 @@ def is_terminal_stream(stream: object) -> bool:
         return False
     if stream is sys.stderr or stream is sys.stdout or stream is sys.__stderr__ or stream is sys.__stdout__:
         return True
-    return getattr(stream, "name", None) in ("<stdout>", "<stderr>")
+    return _ends_at_terminal(stream, MOST_WRAPPERS)
+
+
+def _ends_at_terminal(stream: Any, deepest: int) -> bool:
+    try:
+        if getattr(stream, "name", None) in ("<stdout>", "<stderr>") or stream.fileno() in (1, 2):
+            return True
+    except Exception:
+        # Not a file, closed, or a proxy of nothing; gunicorn's and codecs' wrappers say what they hold.
+        return deepest > 0 and any(_ends_at_terminal(each, deepest - 1) for each in _inside(stream))
+    return False
+
+
+def _inside(stream: Any) -> list[Any]:
+    try:
+        found = getattr(stream, "streams", None) or [getattr(stream, "stream", None)]
+        return [each for each in found if each is not None]
+    except Exception:
+        return []
 
 
 def is_the_programs(handler: logging.Handler) -> bool:
