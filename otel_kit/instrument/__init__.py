@@ -24,7 +24,10 @@ from opentelemetry import context
 
 from otel_kit import _guard
 from otel_kit._imports import when_imported
+from otel_kit.instrument import _client_choice, _loop
 from otel_kit.instrument import _others as _others_file
+from otel_kit.instrument._client_choice import Client
+from otel_kit.instrument._client_template import url_template
 from otel_kit.instrument._contrib import NotPossibleError
 from otel_kit.instrument._library import callable_file
 from otel_kit.instrument._web import EXCLUDED, Web, use
@@ -32,19 +35,35 @@ from otel_kit.instrument._web import EXCLUDED, Web, use
 if TYPE_CHECKING:
     from otel_kit.instrument._library import Library
 
+    aiohttp: Library
     asgi: Library
+    asyncio: Library
     django: Library
     fastapi: Library
     flask: Library
     httpx: Library
     process: Library
+    redis: Library
     requests: Library
     runtime: Library
     sqlalchemy: Library
     starlette: Library
+    urllib3: Library
     wsgi: Library
 
-LIBRARIES = ("django", "fastapi", "flask", "httpx", "requests", "sqlalchemy", "starlette")
+LIBRARIES = (
+    "aiohttp",
+    "asyncio",
+    "django",
+    "fastapi",
+    "flask",
+    "httpx",
+    "redis",
+    "requests",
+    "sqlalchemy",
+    "starlette",
+    "urllib3",
+)
 """Each is the name of the library and of the file here."""
 
 _METRICS = ("process", "runtime")
@@ -57,15 +76,19 @@ _NATIVE = ("fastapi",)
 __all__ = [
     "EXCLUDED",
     "LIBRARIES",
+    "Client",
     "Report",
     "Web",
+    "aiohttp",
     "asgi",
+    "asyncio",
     "django",
     "fastapi",
     "flask",
     "httpx",
     "instrument_all",
     "process",
+    "redis",
     "report",
     "requests",
     "runtime",
@@ -74,6 +97,8 @@ __all__ = [
     "start_process_metrics",
     "stop_process_metrics",
     "uninstrument_all",
+    "url_template",
+    "urllib3",
     "wsgi",
 ]
 
@@ -105,6 +130,8 @@ def instrument_all(
     choice: Literal["auto"] | Sequence[str] = "auto",
     disabled: Sequence[str] = (),
     web: Web | None = None,
+    client: Client | None = None,
+    slow_callback: float | None = None,
 ) -> Report:
     """Turn libraries on: those that are imported at once, the others when the program imports them.
 
@@ -116,6 +143,8 @@ def instrument_all(
         disabled: names that stay off, as in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``; ``*`` is all. A library that
             emits by itself is made to keep quiet.
         web: how requests are watched; as before where it is None.
+        client: how calls to other services are watched; the same.
+        slow_callback: seconds after which a callback that holds asyncio's loop up is told, 0 for never; the same.
 
     Returns:
         The state right after, as :func:`report` gives it at any time.
@@ -123,6 +152,10 @@ def instrument_all(
     global _wanted
     if web is not None:
         use(web)
+    if client is not None:
+        _client_choice.use(client)
+    if slow_callback is not None:
+        _loop.use(slow_callback)
     off = {name.strip() for name in disabled}
     everything = "*" in off
     names = {choice} if isinstance(choice, str) else set(choice)

@@ -45,6 +45,7 @@ async def serve(
         await app(scope, receive, send)
         return
     wires = _Wires(exchange, receive, send)
+    exchange.prefix = (scope.get("app_root_path") or scope.get("root_path") or "").rstrip("/")
     try:
         await app(scope, wires.receive, wires.send)
     except BaseException as error:
@@ -73,6 +74,7 @@ def _begun(scope: AsgiScope, own: bool, figures: Scope) -> Exchange | None:
 
 def _end(exchange: Exchange) -> None:
     try:
+        _look_for_route(exchange)
         if client := client_of(exchange.head.raw):
             exchange.head.client = client
         exchange.describe()
@@ -80,6 +82,16 @@ def _end(exchange: Exchange) -> None:
         exchange.leave()
     except Exception as error:
         _guard.contained("instrument.asgi", error)
+
+
+def _look_for_route(exchange: Exchange) -> None:
+    """FastAPI knows the route of its routers best; newer Starlettes and other frameworks leave it in the scope."""
+    scope = exchange.head.raw
+    native = getattr(scope.get(NATIVE), "route", None)
+    if native:
+        exchange.route = native
+    elif not exchange.route and isinstance(path := getattr(scope.get("route"), "path_format", None), str):
+        exchange.matched(exchange.prefix + path)
 
 
 class _Wires:
@@ -121,6 +133,7 @@ class _Wires:
         if not last:
             await self._send(message)
             return
+        _look_for_route(self._exchange)
         # FastAPI ends its own span when this message has gone out; ours lasts until then.
         if not self._exchange.own:
             self._exchange.describe()

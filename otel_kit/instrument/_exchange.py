@@ -143,10 +143,14 @@ class Exchange:
             self._span.set_attribute(semconv.HTTP_ROUTE, route)
 
     def answered(self, status: int, headers: dict[str, str]) -> None:
-        """The response begins. While an exception is being handled it is the reason of a 5xx."""
+        """The response begins."""
         self.status, self.response_headers = status, headers
-        if status >= 500 and self.error is None:
-            self.error = sys.exc_info()[1]
+        if status >= 500:
+            self.handled()
+
+    def handled(self) -> None:
+        """The application answers an exception that is being handled with a 5xx; that is its reason."""
+        self.error = self.error or sys.exc_info()[1]
 
     def failed(self, error: BaseException) -> None:
         """An exception left the application."""

@@ -19,17 +19,21 @@ GROUP = "opentelemetry_instrumentor"
 # Ours do the same: a second one would tell everything twice.
 REPLACED = frozenset(
     {
+        "aiohttp-client",
         "asgi",
+        "asyncio",
         "django",
         "fastapi",
         "flask",
         "httpx",
         "logging",
+        "redis",
         "requests",
         "sqlalchemy",
         "starlette",
         "structlog",
         "system_metrics",
+        "urllib3",
         "wsgi",
     }
 )

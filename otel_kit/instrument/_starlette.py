@@ -98,10 +98,21 @@ def _tells_itself(app: Any) -> bool:
 
 def _routing(original: Any) -> Any:
     async def handle(route: Any, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        _note(scope, route.path_format, mounted=False)
-        await original(route, scope, receive, send)
+        exchange = _note(scope, route.path_format, mounted=False)
+        await original(route, scope, receive, _noting(exchange, send) if exchange else send)
 
     return handle
+
+
+def _noting(exchange: Exchange, send: Send) -> Send:
+    """A middleware may send the response on from another task, where nothing is known of the exception behind it."""
+
+    async def noted(message: Any) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 500:
+            exchange.handled()
+        await send(message)
+
+    return noted
 
 
 def _mounting(original: Any) -> Any:
@@ -112,15 +123,15 @@ def _mounting(original: Any) -> Any:
     return handle
 
 
-def _note(scope: AsgiScope, path: str, *, mounted: bool) -> None:
+def _note(scope: AsgiScope, path: str, *, mounted: bool) -> Exchange | None:
     exchange = scope.get(KEY)
     if not isinstance(exchange, Exchange):
-        return
+        return None
     try:
-        native = getattr(scope.get(NATIVE), "route", None)
         if mounted:
             exchange.prefix += path
             path = "/{path}"
-        exchange.matched(native or exchange.prefix + path)
+        exchange.matched(exchange.prefix + path)
     except Exception as error:
         _guard.contained("instrument.starlette", error)
+    return exchange

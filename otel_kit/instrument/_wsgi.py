@@ -169,7 +169,18 @@ class _Input:
         self._stream, self._body = stream, body
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        found = getattr(self._stream, name)
+        return self._into(found) if name == "readinto" else found
+
+    def _into(self, readinto: Callable[[Any], int]) -> Callable[[Any], int]:
+        """Only some servers' streams have it."""
+
+        def noted(buffer: Any) -> int:
+            size = readinto(buffer)
+            self._noted(bytes(memoryview(buffer)[:size]))
+            return size
+
+        return noted
 
     def read(self, *size: Any) -> bytes:
         """As the server's."""
