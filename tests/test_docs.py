@@ -20,9 +20,9 @@ RUN_ELSEWHERE = {
     "pip install": "tests/test_wheel.py",
     "docker compose": "tests/test_compose.py",
     "python app.py": "tests/test_docs.py: the Python blocks",
-    "curl": "tests/stack",
-    "gunicorn": "tests/export",
-    "uvicorn": "tests/export",
+    "curl": "tests/stack: what is asked of the stack",
+    "gunicorn": "tests/setup/test_processes.py",
+    "uvicorn": "tests/setup/test_processes.py",
 }
 
 
