@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    parts = (re.escape(name.lower()).replace(r"\*", ".*") for name in names)
+def _pattern(parts: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{part})" for part in parts) or r"(?!)", re.IGNORECASE)
+
+
+def _globs(hosts: tuple[str, ...]) -> Iterable[str]:
+    return (re.escape(host).replace(r"\*", ".*") for host in hosts)
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Client:
     Args:
         propagate_to: hosts that are sent the trace and the ids: ``api.example.com``, ``*.example.com``,
             ``localhost:8080``; ``*`` stands for any characters, so ``*`` alone for every host.
-        request_headers, response_headers: names of headers that are recorded; ``*`` stands for any characters.
+        request_headers, response_headers: regular expressions; headers whose whole name matches are recorded.
     """
 
     propagate_to: tuple[str, ...] = ("*",)
@@ -31,10 +35,9 @@ class Client:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "everywhere", "*" in self.propagate_to)
-        object.__setattr__(self, "_hosts", _pattern(self.propagate_to))
-        for side in ("request", "response"):
-            names = tuple(name.replace("_", "-") for name in getattr(self, f"{side}_headers"))
-            object.__setattr__(self, f"_{side}", _pattern(names))
+        object.__setattr__(self, "_hosts", _pattern(_globs(self.propagate_to)))
+        object.__setattr__(self, "_request", _pattern(self.request_headers))
+        object.__setattr__(self, "_response", _pattern(self.response_headers))
 
     def allows(self, address: str, port: int | None) -> bool:
         """Whether trace and ids may go to that host."""

@@ -124,6 +124,7 @@ class Settings:
     redact_rules: Mapping[str, Any]
     instrument: str | tuple[str, ...]
     disabled_instrumentations: tuple[str, ...]
+    slow_callback: float
 
     access_log: bool
     excluded_urls: tuple[str, ...]
@@ -132,6 +133,10 @@ class Settings:
     capture_body: int
     user_id_from: str | Callable[..., Any] | None
     session_id_from: str | Callable[..., Any] | None
+
+    propagate_to: tuple[str, ...]
+    capture_client_request_headers: tuple[str, ...]
+    capture_client_response_headers: tuple[str, ...]
 
     attribute_count_limit: int
     attribute_value_length_limit: int | None

@@ -16,6 +16,7 @@ from otel_kit.export.logs import Inside, LogQueue
 from otel_kit.export.metrics import Collector, Item
 from otel_kit.export.spanqueue import SpanQueue
 from otel_kit.instrument import (
+    Client,
     Web,
     instrument_all,
     report,
@@ -88,6 +89,15 @@ def web_of(settings: Settings) -> Web:
         body_bytes=settings.capture_body,
         user_id=settings.user_id_from,
         session_id=settings.session_id_from,
+    )
+
+
+def client_of(settings: Settings) -> Client:
+    """How calls of this program to other services are watched."""
+    return Client(
+        propagate_to=settings.propagate_to,
+        request_headers=settings.capture_client_request_headers,
+        response_headers=settings.capture_client_response_headers,
     )
 
 
@@ -204,7 +214,13 @@ class Runtime:
             stop_process_metrics()
         if self._collector:
             self._collector.start()
-        instrument_all(settings.instrument, settings.disabled_instrumentations, web_of(settings))
+        instrument_all(
+            settings.instrument,
+            settings.disabled_instrumentations,
+            web=web_of(settings),
+            client=client_of(settings),
+            slow_callback=settings.slow_callback,
+        )
 
     def _emitting(self) -> None:
         """The first item of a queue came, in a forked child perhaps: metrics are wanted too."""

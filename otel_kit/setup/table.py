@@ -14,6 +14,7 @@ from otel_kit.setup.values import (
     FILE,
     FLAG,
     HEADERS,
+    HOSTS,
     IDENTITY,
     INSTRUMENT,
     INTERVAL,
@@ -217,6 +218,8 @@ _LIBRARIES = [
             "which libraries emit: all that the program imports, none, or those named"),
     Setting("disabled_instrumentations", LIBRARY_NAMES, (), "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
             "libraries left out; * for all"),
+    Setting("slow_callback", SECONDS, 0.1, "OTEL_KIT_SLOW_CALLBACK",
+            "how long a callback may hold asyncio's event loop up before a log record says so; 0 for never"),
 ]  # fmt: skip
 
 _WEB = [
@@ -234,6 +237,17 @@ _WEB = [
             "the header that names the user, or a function that is given the request"),
     Setting("session_id_from", IDENTITY, None, "OTEL_KIT_SESSION_ID_FROM",
             "the same for the session"),
+]  # fmt: skip
+
+_CLIENTS = [
+    Setting("propagate_to", HOSTS, ("*",), "OTEL_KIT_PROPAGATE_TO",
+            "hosts that calls of this program take the trace and the ids to"),
+    Setting("capture_client_request_headers", PATTERNS, (),
+            "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST",
+            "headers of calls to other services that are recorded"),
+    Setting("capture_client_response_headers", PATTERNS, (),
+            "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE",
+            "headers of their answers that are recorded"),
 ]  # fmt: skip
 
 _ATTRIBUTES = ("attribute_count_limit", "attribute_value_length_limit")
@@ -274,6 +288,7 @@ GROUPS: dict[str, list[Setting]] = {
     "Redaction": _REDACTION,
     "Libraries": _LIBRARIES,
     "Web servers": _WEB,
+    "HTTP clients": _CLIENTS,
     "Limits": _LIMITS,
 }
 TABLE: tuple[Setting, ...] = tuple(row for rows in GROUPS.values() for row in rows)

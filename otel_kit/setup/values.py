@@ -27,6 +27,7 @@ SIGNALS = ("traces", "metrics", "logs")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
+_HOST = re.compile(r"[\w.\-*:\[\]]{1,253}")
 
 
 class Kind(NamedTuple):
@@ -273,6 +274,15 @@ def _header_name(value: Any) -> str:
     return name
 
 
+def _hosts(value: Any) -> tuple[str, ...]:
+    hosts = tuple(host.lower() for host in _items(value))
+    require(all(_HOST.fullmatch(host) for host in hosts))
+    return () if hosts == ("none",) else hosts
+
+
+HOSTS = Kind(
+    "a list of hosts such as api.example.com, *.internal or localhost:8080; * for all, none", _hosts, _hosts
+)
 NAMES = Kind("a list of names (letters, digits, _ . -)", _names, _names)
 PATTERNS = Kind("a list of regular expressions", _patterns, _patterns)
 IDENTITY = Kind(

@@ -45,6 +45,9 @@ OF_KIND = {
     values.TIMEOUT: Example(2.5, "2500", 2.5, True, "1.5"),
     values.LEVELS: Example("info,shop=debug", "info,shop=debug", "info,shop=debug", "loud", "info,shop=loud"),
     values.NAMES: Example(["a", "b"], "a, b,a", ("a", "b"), ["a b"], "a b"),
+    values.HOSTS: Example(
+        ["API.example.com", "*.x"], "api.example.com, *.x", ("api.example.com", "*.x"), ["a b"], "a/b"
+    ),
     values.PATTERNS: Example(["^/a$", "b"], "^/a$, b", ("^/a$", "b"), ["("], "("),
     values.IDENTITY: Example("X-User", "X-User", "x-user", "x user", "x user"),
     values.LIBRARY_NAMES: Example(["Flask", "*"], "Flask,*", ("flask", "*"), [1], "a/b"),
