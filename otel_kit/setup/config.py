@@ -134,6 +134,12 @@ class Settings:
     user_id_from: str | Callable[..., Any] | None
     session_id_from: str | Callable[..., Any] | None
 
+    sql_slow_query: float
+    sql_n_plus_one: int
+    sql_transactions: str
+    sql_parameters: bool
+    sql_commenter: bool
+
     propagate_to: tuple[str, ...]
     capture_client_request_headers: tuple[str, ...]
     capture_client_response_headers: tuple[str, ...]

@@ -24,6 +24,7 @@ from otel_kit.instrument import (
     stop_process_metrics,
     uninstrument_all,
 )
+from otel_kit.instrument import _sql
 from otel_kit.pipeline.enrich import LogEnricher, SpanEnricher
 from otel_kit.pipeline.exceptions import ReportedExceptions
 from otel_kit.pipeline.exceptions import report as report_exception
@@ -98,6 +99,17 @@ def client_of(settings: Settings) -> Client:
         propagate_to=settings.propagate_to,
         request_headers=settings.capture_client_request_headers,
         response_headers=settings.capture_client_response_headers,
+    )
+
+
+def sql_of(settings: Settings) -> _sql.Sql:
+    """How SQL is watched."""
+    return _sql.Sql(
+        slow_query=settings.sql_slow_query,
+        n_plus_one=settings.sql_n_plus_one,
+        transactions=settings.sql_transactions,
+        parameters=settings.sql_parameters,
+        commenter=settings.sql_commenter,
     )
 
 

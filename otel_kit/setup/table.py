@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from otel_kit import semconv
 from otel_kit.instrument import EXCLUDED
+from otel_kit.instrument._sql import N_PLUS_ONE, SLOW_QUERY, TRANSACTIONS
 from otel_kit.setup.values import (
     ATTRIBUTES,
     ENDPOINTS,
@@ -250,6 +251,19 @@ _CLIENTS = [
             "headers of their answers that are recorded"),
 ]  # fmt: skip
 
+_SQL = [
+    Setting("sql_slow_query", SECONDS, SLOW_QUERY, "OTEL_KIT_SQL_SLOW_QUERY",
+            "from how long on a statement is a log record as well; 0 for none"),
+    Setting("sql_n_plus_one", count(), N_PLUS_ONE, "OTEL_KIT_SQL_N_PLUS_ONE",
+            "how often one line may run the same statement within one span; more is a log record; 0 for none"),
+    Setting("sql_transactions", choice(*TRANSACTIONS), "events", "OTEL_KIT_SQL_TRANSACTIONS",
+            "transactions are events of the current span, or spans around their statements"),
+    Setting("sql_parameters", FLAG, False, "OTEL_KIT_SQL_PARAMETERS",
+            "bound values of statements are recorded, except those of batches"),
+    Setting("sql_commenter", FLAG, False, "OTEL_KIT_SQL_COMMENTER",
+            "the trace's id is a comment behind each statement"),
+]  # fmt: skip
+
 _ATTRIBUTES = ("attribute_count_limit", "attribute_value_length_limit")
 _LIMITS = [
     Setting("attribute_count_limit", count(), 128, "OTEL_ATTRIBUTE_COUNT_LIMIT",
@@ -288,6 +302,7 @@ GROUPS: dict[str, list[Setting]] = {
     "Redaction": _REDACTION,
     "Libraries": _LIBRARIES,
     "Web servers": _WEB,
+    "Databases": _SQL,
     "HTTP clients": _CLIENTS,
     "Limits": _LIMITS,
 }

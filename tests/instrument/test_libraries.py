@@ -265,8 +265,8 @@ def test_a_library_that_breaks_while_it_is_turned_on_breaks_nothing_else(program
     assert "requests" in seen["on"]
 
 
-def test_the_stable_conventions_hold_unless_the_user_chose(program: Program) -> None:
-    """Attributes have the names of old conventions, or the user's own choice is overridden."""
+def test_the_stable_conventions_hold(program: Program) -> None:
+    """Attributes have the names of old conventions."""
     source = """
         from otel_kit.instrument import *
         instrument_all(); observe()
@@ -276,8 +276,6 @@ def test_the_stable_conventions_hold_unless_the_user_chose(program: Program) -> 
         show(keys=sorted(spans()[0].attributes))
         """
     assert "db.query.text" in program(source)["keys"]
-    chosen = program(source, env={"OTEL_SEMCONV_STABILITY_OPT_IN": "database/dup"})["keys"]
-    assert {"db.query.text", "db.statement"} <= set(chosen)
 
 
 def test_one_request_through_three_libraries_is_one_trace(program: Program) -> None:

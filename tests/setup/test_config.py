@@ -34,6 +34,7 @@ WORDS = {
     "temporality": "delta",
     "histogram_aggregation": "base2_exponential_bucket_histogram",
     "console": "json",
+    "sql_transactions": "spans",
 }
 OF_KIND = {
     values.TEXT: Example("a name", " a name ", "a name", 7, "a\nb"),

@@ -1,0 +1,134 @@
+"""Transactions: begin, savepoints and how it ended, with its duration and how many statements it had.
+
+As events they go to the span that is current; as spans each transaction is one, and the parent of its statements. The end is
+measured around SQLAlchemy's own method, because its event comes before the database has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span, set_span_in_context
+
+from otel_kit import _guard, semconv
+from otel_kit.instrument._sql import current
+from otel_kit.instrument.sqlalchemy.database import database_of
+from otel_kit.instrument.sqlalchemy.figures import tracer
+from otel_kit.instrument.sqlalchemy.state import State
+
+KEY = "_otel_kit_transaction"
+EVENTS_KEY = "_otel_kit_transaction_events"
+MOST_EVENTS = 32
+"""Events of ours in one span: a span keeps 128, and the program's own must not be pushed out."""
+
+SPAN = "TRANSACTION"  # its name
+BEGIN, COMMIT, ROLLBACK, ERROR = "begin", "commit", "rollback", "error"
+
+
+class Transaction:
+    """One that is open."""
+
+    __slots__ = ("began", "context", "span", "statements")
+
+    def __init__(self, span: Span | None) -> None:
+        self.span, self.statements = span, 0
+        self.context: Context | None = None if span is None else set_span_in_context(span)
+        self.began = perf_counter()
+
+
+def parent(conn: Any) -> Context | None:
+    """The context for a statement's span, where that is not the current one; counts the statement."""
+    transaction: Transaction | None = conn.__dict__.get(KEY)
+    if transaction is None:
+        return None
+    transaction.statements += 1
+    return transaction.context
+
+
+def begun(conn: Any, *_: Any) -> None:
+    """A transaction begins."""
+    how = current().transactions
+    if not State.on or how == "off":
+        return
+    try:
+        span = None
+        if how == "spans":
+            attributes = database_of(conn.engine).attributes
+            span = tracer().start_span(SPAN, None, SpanKind.INTERNAL, attributes)
+        else:
+            _event(get_current_span(), BEGIN)
+        conn.__dict__[KEY] = Transaction(span)
+    except Exception as error:
+        _guard.contained("instrument.sqlalchemy", error)
+
+
+def savepoint(conn: Any, name: Any = None, *_: Any) -> None:
+    """A savepoint is set."""
+    _step(conn, "savepoint")
+
+
+def released(conn: Any, name: Any = None, *_: Any) -> None:
+    """A savepoint is given up, its work kept."""
+    _step(conn, "release_savepoint")
+
+
+def rolled_back(conn: Any, name: Any = None, *_: Any) -> None:
+    """The work since a savepoint is undone."""
+    _step(conn, "rollback_savepoint")
+
+
+def ending(original: Callable[..., None], outcome: str) -> Callable[..., None]:
+    """One of the methods of SQLAlchemy's connection that end a transaction, with a watch on it."""
+
+    def end(conn: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            original(conn, *args, **kwargs)
+        except BaseException:
+            ended(conn, ERROR)
+            raise
+        ended(conn, outcome)
+
+    return end
+
+
+def ended(conn: Any, outcome: str) -> None:
+    """The transaction is over; nothing happens where none is open."""
+    transaction: Transaction | None = conn.__dict__.pop(KEY, None)
+    if transaction is None:
+        return
+    try:
+        attributes: dict[str, Any] = {
+            semconv.DB_TRANSACTION_OUTCOME: outcome,
+            semconv.DB_TRANSACTION_STATEMENTS: transaction.statements,
+        }
+        if transaction.span is None:
+            attributes[semconv.DB_TRANSACTION_DURATION] = perf_counter() - transaction.began
+            _event(get_current_span(), outcome, attributes)
+            return
+        transaction.span.set_attributes(attributes)
+        if outcome == ERROR:
+            transaction.span.set_status(StatusCode.ERROR)
+        transaction.span.end()
+    except Exception as error:
+        _guard.contained("instrument.sqlalchemy", error)
+
+
+def _step(conn: Any, name: str) -> None:
+    try:
+        transaction: Transaction | None = conn.__dict__.get(KEY)
+        if transaction is not None:
+            _event(transaction.span or get_current_span(), name)
+    except Exception as error:
+        _guard.contained("instrument.sqlalchemy", error)
+
+
+def _event(span: Span, name: str, attributes: dict[str, Any] | None = None) -> None:
+    if not span.is_recording() or not hasattr(span, "__dict__"):
+        return
+    count = span.__dict__.get(EVENTS_KEY, 0)
+    if count < MOST_EVENTS:
+        span.__dict__[EVENTS_KEY] = count + 1
+        span.add_event(f"{semconv.EVENT_DB_TRANSACTION}.{name}", attributes)
