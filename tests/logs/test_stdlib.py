@@ -418,3 +418,36 @@ def test_a_thousand_threads(records: Any) -> None:
         thread.join(30)
     for name in ("ours", "std"):
         assert sorted(r.attributes["number"] for r in records.all if r.logger == name) == list(range(1000))
+
+
+def test_the_function_is_qualified(records: Any) -> None:
+    """A stdlib record names its function in another form than our logger's, or one made by hand with odd fields is lost."""
+    log, ours = logging.getLogger("x"), get_logger("x")
+
+    class Shop:
+        def close(self) -> None:
+            for write in (log.warning, ours.warning, logging.warning):
+                write("closed")
+            log.exception("closed")
+            log.log(logging.WARNING, "closed")
+
+    def outer() -> None:
+        inner()
+
+    def inner() -> None:
+        log.warning("outside", stacklevel=2)
+
+    Shop().close()
+    Shop().close()
+    outer()
+    log.propagate = False  # pytest's handler cannot show the next one
+    log.handle(
+        logging.makeLogRecord({"levelno": 30, "msg": "odd", "funcName": ["f"], "pathname": 1, "lineno": {}})
+    )
+    log.handle(
+        logging.makeLogRecord({"levelno": 30, "msg": "bare", "funcName": "f", "pathname": "p", "lineno": 1})
+    )
+    *closed, outside, odd, bare = [record.attributes["code.function.name"] for record in records.raw]
+    prefix = f"{__name__}.test_the_function_is_qualified.<locals>."
+    assert closed == [f"{prefix}Shop.close"] * 10
+    assert (outside, odd, bare) == (f"{prefix}outer", "['f']", "f")

@@ -11,12 +11,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_kit import semconv
 from otel_kit.signals.logs import access, levels, record, stdlib_levels
+from otel_kit.signals.logs.caller import module
 from otel_kit.signals.logs.message import exception_of, misfit, said
 from otel_kit.signals.logs.program_handlers import survey
 from otel_kit.signals.logs.values import text
@@ -44,6 +46,10 @@ _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"
 # uvicorn's copy of the message with colours; structlog's wrap_for_formatter.
 _NOISE = frozenset({"color_message", "_logger", "_name"})
 _METHOD = "callHandlers"
+# Calls between the program and _qualified: fewest by Logger.info, more by logging.info or with a stacklevel.
+_NEAREST, _FURTHEST = 9, 18
+MOST_FUNCTIONS = 10_000
+_functions: dict[tuple[str, int, str], str] = {}
 _STANDARD_NAMES = frozenset({name.upper() for name in levels.NAMES} | {"NOTSET"})
 
 
@@ -178,9 +184,41 @@ def _add_place(attributes: dict[str, Any], made: logging.LogRecord) -> None:
         attributes[semconv.CODE_FILE_PATH] = made.pathname
         attributes[semconv.CODE_LINE_NUMBER] = made.lineno
     if made.funcName:
-        attributes[semconv.CODE_FUNCTION_NAME] = made.funcName
+        attributes[semconv.CODE_FUNCTION_NAME] = _function(made)
     if made.stack_info:
         attributes[semconv.CODE_STACKTRACE] = made.stack_info
+
+
+def _function(made: logging.LogRecord) -> str:
+    """The function with its module and class, where the frame that the record was made in is still near."""
+    place: Any = (made.funcName, made.lineno, made.pathname)
+    try:
+        return _functions.get(place) or _found(*place)
+    except Exception:  # fields of any type, in a record made by hand
+        return text(made.funcName)
+
+
+def _found(name: str, line: int, path: str) -> str:
+    found = _qualified(name, line, path)
+    # Source that is no file may be another one under the same name next time.
+    if found is not None and len(_functions) < MOST_FUNCTIONS and not path.startswith("<"):
+        _functions[name, line, path] = found
+    return found or name
+
+
+def _qualified(name: str, line: int, path: str) -> str | None:
+    try:
+        frame: FrameType | None = sys._getframe(_NEAREST)
+    except ValueError:
+        return None
+    for _ in range(_FURTHEST - _NEAREST):
+        if frame is None:
+            break
+        code = frame.f_code
+        if code.co_name == name and frame.f_lineno == line and code.co_filename == path:
+            return f"{module(frame)}.{code.co_qualname}"
+        frame = frame.f_back
+    return None
 
 
 def _own_level_name(made: logging.LogRecord) -> str | None:
