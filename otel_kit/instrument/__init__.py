@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     aiohttp: Library
     asgi: Library
     asyncio: Library
+    celery: Library
     django: Library
     fastapi: Library
     flask: Library
     httpx: Library
+    multiprocessing: Library
     process: Library
     redis: Library
     requests: Library
@@ -54,10 +56,12 @@ if TYPE_CHECKING:
 LIBRARIES = (
     "aiohttp",
     "asyncio",
+    "celery",
     "django",
     "fastapi",
     "flask",
     "httpx",
+    "multiprocessing",
     "redis",
     "requests",
     "sqlalchemy",
@@ -68,8 +72,8 @@ LIBRARIES = (
 
 _METRICS = ("process", "runtime")
 _WRAPPERS = ("asgi", "wsgi")
-# What is waited for, where it is not the library's own name: some packages are imported for a trifle.
-_MODULES = {"django": "django.core.handlers.base", "starlette": "starlette.applications"}
+# What is waited for, where it is not the library's own name: Starlette is imported for a trifle, too.
+_MODULES = {"celery": "celery.app.base", "starlette": "starlette.applications"}
 # They emit by themselves: to leave them out they must be told.
 _NATIVE = ("fastapi",)
 
@@ -82,11 +86,13 @@ __all__ = [
     "aiohttp",
     "asgi",
     "asyncio",
+    "celery",
     "django",
     "fastapi",
     "flask",
     "httpx",
     "instrument_all",
+    "multiprocessing",
     "process",
     "redis",
     "report",

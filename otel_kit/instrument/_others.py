@@ -22,6 +22,7 @@ REPLACED = frozenset(
         "aiohttp-client",
         "asgi",
         "asyncio",
+        "celery",
         "django",
         "fastapi",
         "flask",

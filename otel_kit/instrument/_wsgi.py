@@ -48,6 +48,35 @@ def serve(app: App, environ: Environ, start_response: Any, *, own: bool = True) 
     return watched
 
 
+def watch(
+    call: Callable[[Environ], Any], environ: Environ, answer: Callable[[Any], tuple[int, dict[str, str], int]]
+) -> Any:
+    """The same for a test client, which calls without a server and gets the framework's own response.
+
+    Args:
+        call: has the request served.
+        environ: the request.
+        answer: tells a response's status, its headers by lower-case names, and its length.
+    """
+    exchange = _begun(environ, own=True)
+    if exchange is None:
+        return call(environ)
+    error: BaseException | None = None
+    try:
+        response = call(environ)
+        status, headers, exchange.response.length = answer(response)
+        exchange.answered(status, headers)
+        for name, value in exchange.new_headers(headers):
+            response[name] = value
+        return response
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        _end(exchange, error)
+        exchange.leave()
+
+
 def _begun(environ: Environ, own: bool) -> Exchange | None:
     try:
         exchange = Exchange(WsgiHead(environ), own=own)

@@ -1,7 +1,8 @@
 """Django: our own hooks on the handlers that servers and Django's test client call, and where URLs are resolved.
 
 No middleware is added to the settings, so it does not matter whether those were read already. Exceptions that Django
-turns into a 500 are seen by its signal ``got_request_exception``.
+turns into a 500 are seen by its signal ``got_request_exception``. Nothing of Django is imported here: each hook waits for
+its module, because ``import django`` alone is cheap and its handlers are not.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial, wraps
-from importlib import import_module
 from typing import Any
 
 from otel_kit import _guard
@@ -22,6 +22,9 @@ from otel_kit.instrument._exchange import KEY, Exchange
 _lock = threading.Lock()
 _originals: list[tuple[type, str, Any]] = []
 _DECORATION = re.compile(r"\\[AZ]|[\^$]")  # what a pattern of re_path() has and no path
+
+
+_SIGNALS = "django.core.signals"
 
 
 class _State:
@@ -36,7 +39,7 @@ def instrument() -> None:
         _State.on = True
     for module, cls, name, make in _HOOKS:
         when_imported(module, partial(_replace, module, cls, name, make))
-    _signal().connect(_failed)
+    when_imported(_SIGNALS, _connect)
 
 
 def undo() -> None:
@@ -48,11 +51,13 @@ def undo() -> None:
         while _originals:
             cls, name, original = _originals.pop()
             setattr(cls, name, original)
-    _signal().disconnect(_failed)
+    if module := sys.modules.get(_SIGNALS):
+        module.got_request_exception.disconnect(_failed)
 
 
-def _signal() -> Any:
-    return import_module("django.core.signals").got_request_exception
+def _connect() -> None:
+    if _State.on:
+        sys.modules[_SIGNALS].got_request_exception.connect(_failed)
 
 
 def _replace(module: str, cls: str, name: str, make: Callable[[Any], Any]) -> None:
@@ -82,6 +87,21 @@ def _entering_asgi(original: Any) -> Any:
             await original(handler, scope, receive, send)
 
     return call
+
+
+def _entering_client(original: Any) -> Any:
+    def call(handler: Any, environ: dict[str, Any]) -> Any:
+        if not _wsgi.is_request(environ):
+            return original(handler, environ)
+        return _wsgi.watch(partial(original, handler), environ, _answer)
+
+    return call
+
+
+def _answer(response: Any) -> tuple[int, dict[str, str], int]:
+    """Status, headers and length of one of Django's responses."""
+    headers = {name.lower(): value for name, value in response.items()}
+    return response.status_code, headers, 0 if response.streaming else len(response.content)
 
 
 def _resolving(original: Any) -> Any:
@@ -123,4 +143,5 @@ _HOOKS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("django.core.handlers.base", "BaseHandler", "resolve_request", _resolving),
     ("django.core.handlers.wsgi", "WSGIHandler", "__call__", _entering_wsgi),
     ("django.core.handlers.asgi", "ASGIHandler", "__call__", _entering_asgi),
+    ("django.test.client", "ClientHandler", "__call__", _entering_client),
 )

@@ -1,0 +1,174 @@
+"""Any ASGI application in one line, called as a server calls it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from otel_kit import get_tracer, instrument
+from otel_kit.testing import capture
+from tests.instrument.serving import access_logs, points, server_spans
+
+SCOPE: dict[str, Any] = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "https",
+    "path": "/a",
+    "query_string": b"",
+    "headers": [(b"host", b"[::1]:8443")],
+    "client": ("10.0.0.1", 5),
+    "server": ("127.0.0.1", 80),
+}
+
+
+@pytest.fixture
+def captured() -> Iterator[Any]:
+    with capture() as found:
+        yield found
+
+
+def call(app: Any, received: list[Any] | None = None, **scope: Any) -> list[Any]:
+    """Call it once; what it sent."""
+    messages, sent = list(received or [{"type": "http.request"}]), []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app({**SCOPE, **scope}, receive, send))
+    return sent
+
+
+def answering(status: int = 200, body: bytes = b"fine") -> Any:
+    """An application that reads the request and answers."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def test_one_line_watches_an_application(captured: Any) -> None:
+    """An application that was wrapped is watched not at all, twice, or under a wrong address."""
+    app = instrument.asgi(instrument.asgi(answering()))
+    sent = call(app, method="POST", headers=[*SCOPE["headers"], (b"content-length", b"12")])
+    assert {name for name, _ in sent[0]["headers"]} == {b"x-request-id", b"x-correlation-id"}
+    [span] = server_spans(captured)
+    assert span.name == "POST"
+    assert (span.attributes["server.address"], span.attributes["server.port"]) == ("::1", 8443)
+    assert span.attributes["client.address"] == "10.0.0.1"
+    assert span.attributes["http.request.body.size"] == 12
+    assert len(access_logs(captured)) == 1
+    instrument.asgi.undo()
+    call(app)
+    assert len(server_spans(captured)) == 1
+    instrument.asgi()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"method": "FROBNICATE"},
+        {"headers": [(b"host", b"a b:c"), (b"traceparent", b"00-zz"), (b"content-length", b"many")]},
+        {"headers": [(b"host", b"\xff\xfe"), (b"user-agent", b"\xff")], "client": None, "server": None},
+        {"path": "/" + "x" * 100_000, "query_string": b"\xff%zz&&="},
+        {"http_version": "", "scheme": "", "raw_path": None},
+        {"server": ("/run/app.sock", None), "headers": []},
+    ],
+)
+def test_odd_requests_are_served_and_told(captured: Any, odd: dict[str, Any]) -> None:
+    """A request that no browser sends is not served, or makes an error of ours, or one series each."""
+    assert call(instrument.asgi(answering()), **odd)[-1]["body"] == b"fine"
+    [span] = server_spans(captured)
+    assert span.attributes["http.response.status_code"] == 200
+    if "method" in odd:
+        assert span.name == "HTTP"
+        assert span.attributes["http.request.method"] == "_OTHER"
+        assert span.attributes["http.request.method_original"] == "FROBNICATE"
+
+
+def test_the_trace_goes_on_from_the_caller(captured: Any) -> None:
+    """The server's span has another trace than its caller, or what happens inside is not below it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with get_tracer("shop").start_as_current_span("inside"):
+            await answering()(scope, receive, send)
+
+    parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    call(instrument.asgi(app), headers=[(b"traceparent", parent.encode())])
+    inside, server = sorted(captured.spans, key=lambda span: span.kind.name)
+    assert f"{server.context.trace_id:032x}" == "a" * 32
+    assert f"{server.parent.span_id:016x}" == "b" * 16
+    assert inside.parent.span_id == server.context.span_id
+    assert access_logs(captured)[0].span_id == server.context.span_id
+
+
+def test_what_leaves_the_application_reaches_the_server(captured: Any) -> None:
+    """An exception is swallowed, or the request that it ended is not an error with its place."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError("gone")
+
+    with pytest.raises(KeyError):
+        call(instrument.asgi(app))
+    [span] = server_spans(captured)
+    assert (span.attributes["error.type"], span.status.status_code.name) == ("KeyError", "ERROR")
+    assert span.attributes["code.function.name"].endswith("<locals>.app")
+    assert "http.response.status_code" not in span.attributes
+    [exception] = [record for record in captured.logs if isinstance(record.exception, KeyError)]
+    assert exception.trace_id == span.context.trace_id
+
+
+def test_a_cancelled_request_shows_it(captured: Any) -> None:
+    """A request that the server cancels, because the client left, looks like any other."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        call(instrument.asgi(app))
+    [span] = server_spans(captured)
+    assert span.attributes["otel_kit.http.disconnected"] is True
+    assert span.status.status_code.name == "UNSET"
+
+
+def test_a_websocket_that_breaks_shows_it(captured: Any) -> None:
+    """A websocket whose client vanished looks as if it had said goodbye."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    for code in (1000, 1006):
+        received = [
+            {"type": "websocket.receive", "text": "é"},
+            {"type": "websocket.disconnect", "code": code},
+        ]
+        sent = call(instrument.asgi(app), received, type="websocket", scheme="wss")
+        assert {name for name, _ in sent[0]["headers"]} >= {b"x-request-id"}
+    polite, broken = server_spans(captured)
+    assert "otel_kit.http.disconnected" not in polite.attributes
+    assert broken.attributes["otel_kit.http.disconnected"] is True
+    assert not points(captured, "http.server.request.duration")
+
+
+def test_a_fastapi_inside_tells_nothing_twice() -> None:
+    """A FastAPI application inside a wrapper of the program's choice has two spans or durations."""
+    fastapi = pytest.importorskip("fastapi")
+    app = fastapi.FastAPI()
+    app.get("/a")(lambda: "fine")
+    with capture(instrument=["fastapi", "starlette"]) as captured:
+        call(instrument.asgi(app))
+        assert [span.name for span in server_spans(captured)] == ["GET /a"]
+        assert sum(p.count for p in points(captured, "http.server.request.duration")) == 1
+        assert len(access_logs(captured)) == 1
