@@ -52,23 +52,17 @@ def uv(*arguments: str) -> None:
 
 
 def prepare(row: Row, python: str) -> Path:
-    """Make the environment; the runtime dependencies come first, so that the tools adapt to them."""
+    """Make the environment; where the oldest are asked for, they come first, and the tools adapt to them."""
     home = CACHE / row.name
     home.parent.mkdir(parents=True, exist_ok=True)
+    inside = ("--python", str(home / "bin/python"))
     pins = home.with_suffix(".txt")
     uv("venv", "--clear", "--python", python, str(home))
-    compile_to = ("--python", str(home / "bin/python"), "--output-file", str(pins))
-    uv("pip", "compile", "pyproject.toml", "--extra", "all", "--resolution", row.resolution, *compile_to)
-    uv(
-        "pip",
-        "install",
-        "--python",
-        str(home / "bin/python"),
-        "--constraint",
-        str(pins),
-        "--editable",
-        ".[dev]",
-    )
+    pins.write_text("")
+    if row.resolution != "highest":
+        lowest = ("--extra", "all", "--resolution", row.resolution, "--output-file", str(pins))
+        uv("pip", "compile", "pyproject.toml", *inside, *lowest)
+    uv("pip", "install", *inside, "--constraint", str(pins), "--editable", ".[dev]")
     return home / "bin/python"
 
 
