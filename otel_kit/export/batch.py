@@ -1,6 +1,7 @@
 """The bounded queue between the program's threads and the network, and the thread that empties it.
 
-The program pays for a lock and an append. What is lost here, and when: the oldest item when the queue is full
+The program pays for a lock and an append, and for a pause of half a millisecond where more than half of the queue is full only
+because its own threads leave no time for encoding. What is lost here, and when: the oldest item when the queue is full
 (``queue_full``), all that still waits when :meth:`Batcher.close` reaches its deadline (``unreachable``), what is emitted after
 that (``after_shutdown``), and whatever the process holds when it dies by SIGKILL or ``os._exit`` (uncounted).
 """
@@ -37,6 +38,11 @@ FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 30.0
 # Sleep in pieces: threading refuses to wait for years, as a Retry-After may ask.
 LONGEST_SLEEP = 600.0
+# Longer than a system call, or the interpreter would not hand over; see sys.setswitchinterval, which is ten times as long.
+PAUSE = 0.0005
+# An endpoint that takes longer for a batch is not kept up with by pausing: then the oldest go.
+BRISK = 0.25
+REPEAT_SECONDS = 60.0
 
 
 class Ticket(NamedTuple):
@@ -66,6 +72,7 @@ class Batcher(Generic[T]):
         delay: how long an item waits for company at most, in seconds.
         timeout: how long one attempt may take, in seconds.
         weigh: what an item counts: 1, or the data points of a metric.
+        remedy: what gives the queue more room, for the sentence on stderr that tells of a loss.
         started: called when the thread has been started, in the thread of whoever emitted first.
     """
 
@@ -81,10 +88,12 @@ class Batcher(Generic[T]):
         delay: float,
         timeout: float,
         weigh: Callable[[T], int] = _one,
+        remedy: str = "",
         started: Callable[[], object] = lambda: None,
     ) -> None:
         self.name, self.sender, self.ledger, self.outage = name, sender, ledger, outage
         self._capacity, self._batch_size = capacity, min(batch_size, capacity)
+        self._crowded, self._remedy = capacity // 2, remedy
         self._delay, self._timeout, self._weigh, self._started = delay, timeout, weigh, started
         self._reset()
 
@@ -100,6 +109,7 @@ class Batcher(Generic[T]):
         self._resume_at, self._told, self._backoff = 0.0, False, FIRST_BACKOFF
         self._hurry_target, self._hurry_until = 0, 0.0
         self._attempts, self._nobody_at = 0, 0
+        self._overflow_said_at = self._began = float("-inf")
 
     def renew(self) -> None:
         """In a forked child: an empty queue, empty books and no thread; the parent delivers what it had."""
@@ -115,7 +125,7 @@ class Batcher(Generic[T]):
     # -- the program's side
 
     def put(self, item: T, weight: int = 1) -> None:
-        """Accept one item. Never blocks; drops the oldest if the queue is full."""
+        """Accept one item; drops the oldest if the queue is full. Never waits for the network."""
         ledger = self.ledger
         with ledger.lock:
             ledger.accepted += weight
@@ -132,6 +142,26 @@ class Batcher(Generic[T]):
             self._wake.set()
         if self._thread is None:
             self._start()
+        if load > self._crowded:
+            self._crowd(load)
+
+    def _crowd(self, load: int) -> None:
+        """Leave the interpreter to the encoder, which could not keep up; and tell of a loss as it begins."""
+        if load > self._capacity:
+            self._say_full()
+        brisk = self.sender.encoding or time.monotonic() - self._began < BRISK
+        if brisk and not self._resume_at:
+            time.sleep(PAUSE)
+
+    def _say_full(self) -> None:
+        now = time.monotonic()
+        if now - self._overflow_said_at < REPEAT_SECONDS:
+            return
+        self._overflow_said_at = now
+        _guard.say(
+            f"{self.name} to {self.outage.address}: the queue is full ({self._capacity}), and the oldest are dropped"
+            + (f"; {self._remedy} gives it more room" if self._remedy else "")
+        )
 
     def _drop_oldest(self) -> None:
         while self._load > self._capacity and self._queue:
@@ -309,6 +339,7 @@ class Batcher(Generic[T]):
         return True
 
     def _attempt(self, part: Sequence[T], timeout: float) -> Outcome:
+        self._began = time.monotonic()
         try:
             return self.sender.send(part, timeout)
         except BaseException as error:

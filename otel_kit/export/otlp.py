@@ -121,12 +121,13 @@ class OtlpSender:
         self._target, self._clean, self._weigh, self._pack = target, clean, weigh, pack
         self._wire: Wire | None = None
         self._transport: Transport | None = None
+        self.encoding = False
 
     def renew(self) -> None:
         """Forget the parent's connection without closing it: the parent still uses its socket."""
         if self._transport is not None:
             self._transport.renew()
-        self._transport = None
+        self._transport, self.encoding = None, False
 
     def close(self) -> None:
         """Close the connection; a later send opens a new one."""
@@ -136,6 +137,13 @@ class OtlpSender:
 
     def send(self, items: Sequence[Any], timeout: float) -> Outcome:
         """Encode and deliver the items."""
+        self.encoding = True
+        try:
+            return self._send(items, timeout)
+        finally:
+            self.encoding = False
+
+    def _send(self, items: Sequence[Any], timeout: float) -> Outcome:
         if self._wire is None or self._transport is None:
             with importing():
                 self._wire = load_wire(self._target.signal)
@@ -171,6 +179,7 @@ class OtlpSender:
         self, body: bytes, count: int, good: Sequence[Any], dropped: dict[str, int], timeout: float
     ) -> Outcome:
         assert self._transport is not None
+        self.encoding = False
         answer = self._transport.post(body, timeout)
         if answer.retry:
             return Outcome(retry=True, refused=answer.refused, after=answer.after, trouble=answer.trouble)

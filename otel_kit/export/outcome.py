@@ -43,7 +43,13 @@ DELIVERED = Outcome()
 if TYPE_CHECKING:  # a Protocol costs a start-up a millisecond, and is nothing at run time
 
     class Sender(Protocol):
-        """The far side of a batcher."""
+        """The far side of a batcher.
+
+        Attributes:
+            encoding: whether it is at work now, and needs the interpreter for it, not the network.
+        """
+
+        encoding: bool
 
         def send(self, items: Sequence[Any], timeout: float) -> Outcome:
             """Deliver the items within about ``timeout`` seconds. Called by one thread at a time."""

@@ -18,6 +18,8 @@ class ExporterSender:
         weigh: what an item counts in the ledger.
     """
 
+    encoding = False
+
     def __init__(
         self,
         make: Callable[[], Any],

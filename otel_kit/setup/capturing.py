@@ -33,6 +33,8 @@ _QUIET: dict[str, Any] = {
 class MemorySender:
     """Takes what has passed the pipeline."""
 
+    encoding = False
+
     def __init__(self, signal: str, take: Take) -> None:
         self._signal, self._take = signal, take
 

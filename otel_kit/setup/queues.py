@@ -13,8 +13,10 @@ from otel_kit.export.ledger import Ledger, add_up
 from otel_kit.export.metrics import MOST_POINTS, pack, points_of
 from otel_kit.export.otlp import OtlpSender, address_of
 from otel_kit.export.outage import Outage
+from otel_kit.export.outcome import QUEUE_FULL
 from otel_kit.export.sdk import ExporterSender
 from otel_kit.setup.config import Settings
+from otel_kit.setup.table import BY_NAME
 
 if TYPE_CHECKING:
     from otel_kit.export.outcome import Sender
@@ -23,6 +25,8 @@ SIGNALS = ("traces", "metrics", "logs")
 # A collection is handed over at once; this is for the rest of it to come.
 METRICS_DELAY = 0.2
 CONSOLE_TIMEOUT = 10.0
+# Metrics wait in the instruments when their queue is full.
+ROOM = {signal: BY_NAME[f"{signal}_queue_size"].variable for signal in ("traces", "logs")}
 
 
 class Place(NamedTuple):
@@ -80,6 +84,7 @@ class Queues:
             delay=delay,
             timeout=place.timeout,
             **({"weigh": points_of} if place.signal == "metrics" else {}),
+            remedy=ROOM.get(place.signal, ""),
             started=self._started,
         )
 
@@ -137,7 +142,7 @@ class Queues:
 
     def report_losses(self) -> None:
         """One line on stderr where something was not delivered; for the exit."""
-        parts = []
+        parts, room = [], set()
         for (signal, address), ledger in self._ledgers.items():
             figures = ledger.snapshot()
             missing = {
@@ -147,8 +152,11 @@ class Queues:
             if missing:
                 reasons = ", ".join(f"{count} {reason}" for reason, count in missing.items())
                 parts.append(f"{signal} to {address}: {reasons} of {figures['accepted']}")
+            if QUEUE_FULL in missing and signal in ROOM:
+                room.add(ROOM[signal])
         if parts:
-            _guard.say(f"not delivered at exit: {'; '.join(parts)}")
+            advice = f"; more room: {' and '.join(sorted(room))}" if room else ""
+            _guard.say(f"not delivered at exit: {'; '.join(parts)}{advice}")
 
 
 def otlp_places(settings: Settings, cleaners: dict[str, Callable[[Any], Any]]) -> list[Place]:

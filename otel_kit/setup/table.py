@@ -73,14 +73,18 @@ def _per_signal(general: Setting) -> list[Setting]:
     ]
 
 
+# Ten times what the specification has: 2048 are a tenth of a second of a busy program. About 1 kB each, 20 MB in all.
+QUEUE = 20_480
+
+
 def _batch(signal: str, prefix: str, delay: float) -> list[Setting]:
     return [
         Setting(f"{signal}_batch_delay", INTERVAL, delay, f"{prefix}_SCHEDULE_DELAY",
                 "longest wait before a batch is sent"),
         Setting(f"{signal}_batch_size", count(1), 512, f"{prefix}_MAX_EXPORT_BATCH_SIZE",
                 "most items in a batch"),
-        Setting(f"{signal}_queue_size", count(1), 2048, f"{prefix}_MAX_QUEUE_SIZE",
-                "most items waiting; more are dropped and counted"),
+        Setting(f"{signal}_queue_size", count(1), QUEUE, f"{prefix}_MAX_QUEUE_SIZE",
+                "most items waiting; more are dropped and counted; the specification has 2048"),
         Setting(f"{signal}_export_timeout", TIMEOUT, 30.0, f"{prefix}_EXPORT_TIMEOUT",
                 "longest time for the export of a batch"),
     ]  # fmt: skip
