@@ -16,8 +16,9 @@ from otel_kit import _guard, semconv
 from otel_kit.context import attributes as bound_ids
 from otel_kit.context import bind
 from otel_kit.context.ids import gather
+from otel_kit.context.place import place_of
 from otel_kit.context.request_ids import random_bits, request_ids
-from otel_kit.instrument import _access, _place
+from otel_kit.instrument import _access
 from otel_kit.instrument._figures import OURS, Scope, figures, tracer
 from otel_kit.instrument._head import METHODS, Head
 from otel_kit.instrument._web import Identity, Web, current, header_pattern
@@ -196,7 +197,7 @@ class Exchange:
             self._span.set_attributes(kinds)
             if semconv.ERROR_TYPE in kinds:
                 self._span.set_status(StatusCode.ERROR, _sentence(self.error))
-        place = _place.place_of(self.error) if self.error is not None else {}
+        place = place_of(self.error) if self.error is not None else {}
         if place:
             self._span.set_attributes(place)
         if self.own and self.error is not None:

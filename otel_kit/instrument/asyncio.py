@@ -18,8 +18,8 @@ from opentelemetry import _logs as logs_api
 from opentelemetry._logs import LogRecord, SeverityNumber
 
 from otel_kit import _guard, semconv
+from otel_kit.context.place import is_users
 from otel_kit.instrument._loop import Threshold
-from otel_kit.instrument._place import is_users
 
 LONGEST = 256
 DEEPEST = 100  # coroutines that await each other

@@ -14,6 +14,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_kit import semconv
+from otel_kit.context.place import place_of
 from otel_kit.context.reported import Report, is_reported, is_said_by_program, mark_reported, report_of
 
 # How libraries name the record of an exception that ended a request: FastAPI's own do not say it of the span.
@@ -28,7 +29,7 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
         span_context: the span's; the record carries its trace and span id.
         scope_name: the tracer's name, which becomes the logger's.
 
-    Emits one record: event name ``exception``, severity ERROR, ``exception.*`` attributes.
+    Emits one record: event name ``exception``, severity ERROR, ``exception.*`` attributes, and ``code.*`` of the user's line that raised.
     """
     if is_reported(exception, span_context.trace_id):
         return
@@ -37,6 +38,7 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
         severity_number=SeverityNumber.ERROR,
         severity_text="ERROR",
         body=_sentence(exception),
+        attributes=place_of(exception),
         event_name=semconv.EVENT_EXCEPTION,
         exception=exception,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from typing import Any
 
@@ -198,6 +199,21 @@ def test_a_library_does_not_tell_what_was_told() -> None:
         with otel_kit.span("the same object in another request"):
             library.emit(body="again", exception=error)
         assert [log.body for log in captured.logs] == ["ValueError: declined", "unhandled", "again"]
+
+
+def test_a_span_tells_where_its_exception_came_from() -> None:
+    """The record of an exception that left a span does not name the program's line that raised it."""
+
+    def charge() -> None:
+        json.loads("{")
+
+    with capture() as captured:
+        with contextlib.suppress(ValueError), otel_kit.span("request"):
+            charge()
+        (only,) = captured.logs
+        assert only.attributes["code.function.name"].endswith("<locals>.charge")
+        assert only.attributes["code.file.path"] == __file__
+        assert only.attributes["code.line.number"] == charge.__code__.co_firstlineno + 1
 
 
 def test_an_exception_in_fastapi_under_uvicorn(run_program: Any) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
-from otel_kit.instrument._place import is_users
+from otel_kit.context.place import is_users
 
 _BETWEEN = frozenset({"sqlalchemy", "otel_kit", "opentelemetry", "greenlet", ""})
 _LONGEST_WALK = 200  # frames

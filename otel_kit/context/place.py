@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sysconfig
 from functools import lru_cache
 from types import CodeType, TracebackType
 from typing import Any
@@ -57,4 +56,6 @@ def _is_users(path: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _standard_library() -> tuple[str, ...]:
+    import sysconfig  # dear to import, and seldom needed
+
     return tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
