@@ -29,7 +29,8 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
         span_context: the span's; the record carries its trace and span id.
         scope_name: the tracer's name, which becomes the logger's.
 
-    Emits one record: event name ``exception``, severity ERROR, ``exception.*`` attributes, and ``code.*`` of the user's line that raised.
+    Emits one record: event name ``exception``, severity ERROR, ``exception.*`` attributes, and ``code.*`` of
+    the user's line that raised.
     """
     if is_reported(exception, span_context.trace_id):
         return

@@ -85,6 +85,7 @@ def test_a_span_is_a_json_line() -> None:
         "timestamp": "2023-11-14T22:13:20.000000Z",
         "span": "x\u2028",
         "kind": "SERVER",
+        "service": "shop",
         "duration_ms": 1.0,
         "status": "ERROR",
         "status_description": "bad",
@@ -183,3 +184,18 @@ def test_a_deep_trace() -> None:
     """A trace thousands of spans deep makes the picture raise."""
     spans = [span("x", number, number - 1 or None) for number in range(1, 3000)]
     assert len(waterfall(spans).splitlines()) == 3000
+
+
+def test_long_names_keep_the_columns() -> None:
+    """A long name of a span or a metric pushes what stands right of it out of its column."""
+    names = "short", "GET /api/orders/{order_id}/lines/{line_id}"
+    short, long = written(ConsoleSpanExporter, "pretty", [span(name, 1) for name in names])
+    assert re.search(" 1.* ms", short).start() == re.search(" 1.* ms", long).start()  # type: ignore[union-attr]
+    assert "GET /api/orders/{order_id}/…" in long
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader], Resource({}), shutdown_on_exit=False).get_meter("shop")
+    for name in ("short", "otel.sdk.processor.log.queue.capacity.of.all"):
+        meter.create_counter(name).add(77)
+    short, long = written(ConsoleMetricExporter, "pretty", reader.get_metrics_data())
+    assert short.index("77") == long.index("77")
+    assert "capacity.of.all" in long

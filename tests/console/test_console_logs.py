@@ -33,7 +33,7 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def emitter(processor: ConsoleLogProcessor) -> Emit:
-    provider = LoggerProvider(resource=Resource({}), shutdown_on_exit=False)
+    provider = LoggerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
     provider.add_log_record_processor(processor)
 
     def emit(body: Any = "text", logger: str = "shop.pay", in_trace: bool = False, **fields: Any) -> None:
@@ -162,6 +162,7 @@ def test_a_json_line(stream: io.StringIO, as_json: Emit) -> None:
     assert first == {
         "timestamp": "2023-11-14T22:13:20.123456Z",
         "severity": "INFO",
+        "service": "shop",
         "logger": "shop.pay",
         "body": "card charged",
         "event_name": "shop.paid",
@@ -170,7 +171,12 @@ def test_a_json_line(stream: io.StringIO, as_json: Emit) -> None:
         "attributes": {"amount": 12.5, "nested": {"a": [1, None]}, "raw": "AA=="},
         "exception": {"type": "ValueError", "message": "outer\u2028"},
     }
-    assert second == {"timestamp": "2023-11-14T22:13:20.123456Z", "severity": "INFO", "logger": ""}
+    assert second == {
+        "timestamp": "2023-11-14T22:13:20.123456Z",
+        "severity": "INFO",
+        "service": "shop",
+        "logger": "",
+    }
 
 
 HOSTILE = "a\nb\r\x1b[31m\x00\x07\x85\u2028\u2029\u202e\u2066\ufeff\x9b\ud800\U000e0041\x7f"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
+from opentelemetry.sdk.resources import Resource
+
+from otel_kit import semconv
 from otel_kit.export.console.colors import Colors
 from otel_kit.export.console.escape import escaped
 from otel_kit.export.console.times import clock
@@ -25,17 +29,27 @@ def line(
 
 
 @lru_cache(maxsize=256)
-def short_name(name: str) -> str:
+def short_name(name: str, width: int = NAME_WIDTH) -> str:
     """A dotted name that fits its column: outer packages by their first letter, ``s.engine.Engine``."""
     parts = escaped(name[:200]).split(".")
     for i in range(len(parts) - 1):
-        if len(".".join(parts)) <= NAME_WIDTH:
+        if len(".".join(parts)) <= width:
             break
         parts[i] = parts[i][:1]
     short = ".".join(parts)
-    return short if len(short) <= NAME_WIDTH else f"…{short[1 - NAME_WIDTH :]}"
+    return short if len(short) <= width else f"…{short[1 - width :]}"
+
+
+def fitted(text: str) -> str:
+    """A name that fits the column for text, by its beginning."""
+    return text if len(text) <= TEXT_WIDTH else f"{text[: TEXT_WIDTH - 1]}…"
 
 
 def short_id(trace_id: int, colors: Colors) -> str:
     """The first eight digits of a trace id, enough to tell traces apart and to search by."""
     return f"{colors.dim}trace={trace_id:032x}"[: len(colors.dim) + 14] + colors.reset
+
+
+def service_of(resource: Resource | None) -> Any:
+    """The service's name, where the resource has one."""
+    return resource.attributes.get(semconv.SERVICE_NAME) if resource else None

@@ -10,7 +10,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
 from otel_kit import _guard, semconv
 from otel_kit.export.console.colors import Colors
-from otel_kit.export.console.columns import line, short_id
+from otel_kit.export.console.columns import line, service_of, short_id
 from otel_kit.export.console.escape import escaped, escaped_json
 from otel_kit.export.console.output import Output, Style
 from otel_kit.export.console.times import iso
@@ -131,6 +131,7 @@ def json(item: ReadWriteLogRecord) -> str:
     fields: dict[str, Any] = {
         "timestamp": iso(record.timestamp or record.observed_timestamp or 0),
         "severity": record.severity_text,
+        "service": service_of(item.resource),
         "logger": item.instrumentation_scope.name if item.instrumentation_scope else None,
         "body": record.body,
         "event_name": record.event_name,

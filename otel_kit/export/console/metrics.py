@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics.export import Metric, MetricExporter, MetricExpor
 
 from otel_kit import _guard
 from otel_kit.export.console.colors import Colors
-from otel_kit.export.console.columns import line
+from otel_kit.export.console.columns import TEXT_WIDTH, line, short_name
 from otel_kit.export.console.escape import escaped, escaped_json
 from otel_kit.export.console.output import Output, Style
 from otel_kit.export.console.times import iso
@@ -76,7 +76,7 @@ def pretty(scope: str, metric: Metric, point: Any, colors: Colors) -> str:
         "POINT",
         colors.level(9),
         scope,
-        escaped(metric.name),
+        short_name(metric.name, TEXT_WIDTH),
         f"{told:<20} {attributes}".rstrip(),
         colors,
     )

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from otel_kit import _guard
 from otel_kit.export.console.colors import Colors
-from otel_kit.export.console.columns import line, short_id
+from otel_kit.export.console.columns import fitted, line, service_of, short_id
 from otel_kit.export.console.escape import escaped, escaped_json
 from otel_kit.export.console.output import Output, Style
 from otel_kit.export.console.times import duration, iso
@@ -75,7 +75,7 @@ def pretty(span: ReadableSpan, colors: Colors) -> str:
         "SPAN",
         colors.error if failed(span) else colors.level(5),
         scope.name if scope else "",
-        escaped(span.name),
+        fitted(escaped(span.name)),
         " ".join(rest),
         colors,
     )
@@ -88,6 +88,7 @@ def json(span: ReadableSpan) -> str:
         "timestamp": iso(span.start_time or 0),
         "span": span.name,
         "kind": span.kind.name,
+        "service": service_of(span.resource),
         "scope": scope.name if scope else None,
         "duration_ms": length(span) / 10**6,
         "status": span.status.status_code.name,
