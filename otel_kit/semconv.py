@@ -161,9 +161,10 @@ MESSAGING_DESTINATION_NAME = "messaging.destination.name"
 MESSAGING_OPERATION_NAME = "messaging.operation.name"
 MESSAGING_OPERATION_TYPE = "messaging.operation.type"
 MESSAGING_MESSAGE_ID = "messaging.message.id"
-METRIC_MESSAGING_CLIENT_OPERATION_DURATION = "messaging.client.operation.duration"
 METRIC_MESSAGING_PROCESS_DURATION = "messaging.process.duration"
+TASK_NAME = "otel_kit.task.name"
 TASK_STATE = "otel_kit.task.state"
+EVENT_TASK_RETRY = "otel_kit.task.retry"
 TASK_RETRIES = "otel_kit.task.retries"
 
 # databases, the rest of them
