@@ -18,13 +18,13 @@ from otel_kit.export.spanqueue import SpanQueue
 from otel_kit.instrument import (
     Client,
     Web,
+    _sql,
     instrument_all,
     report,
     start_process_metrics,
     stop_process_metrics,
     uninstrument_all,
 )
-from otel_kit.instrument import _sql
 from otel_kit.pipeline.enrich import LogEnricher, SpanEnricher
 from otel_kit.pipeline.exceptions import ReportedExceptions
 from otel_kit.pipeline.exceptions import report as report_exception
@@ -93,15 +93,6 @@ def web_of(settings: Settings) -> Web:
     )
 
 
-def client_of(settings: Settings) -> Client:
-    """How calls of this program to other services are watched."""
-    return Client(
-        propagate_to=settings.propagate_to,
-        request_headers=settings.capture_client_request_headers,
-        response_headers=settings.capture_client_response_headers,
-    )
-
-
 def sql_of(settings: Settings) -> _sql.Sql:
     """How SQL is watched."""
     return _sql.Sql(
@@ -110,6 +101,15 @@ def sql_of(settings: Settings) -> _sql.Sql:
         transactions=settings.sql_transactions,
         parameters=settings.sql_parameters,
         commenter=settings.sql_commenter,
+    )
+
+
+def client_of(settings: Settings) -> Client:
+    """How calls of this program to other services are watched."""
+    return Client(
+        propagate_to=settings.propagate_to,
+        request_headers=settings.capture_client_request_headers,
+        response_headers=settings.capture_client_response_headers,
     )
 
 
@@ -226,6 +226,7 @@ class Runtime:
             stop_process_metrics()
         if self._collector:
             self._collector.start()
+        _sql.use(sql_of(settings))
         instrument_all(
             settings.instrument,
             settings.disabled_instrumentations,
