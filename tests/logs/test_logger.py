@@ -534,3 +534,25 @@ def test_loggers_can_be_copied_and_pickled(records: Any) -> None:
         ("shop", "copied", {"a": 1}),
         ("shop", "pickled", {"a": 1}),
     ]
+
+
+def test_objects_that_lie_or_raise(records: Any) -> None:
+    """A logger's name whose text raises makes ``get_logger`` raise, or an event that lies about its class is lost."""
+
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+        __repr__ = __str__
+
+    class Liar:
+        __class__ = dict  # type: ignore[assignment]
+
+        def __str__(self) -> str:
+            return "a liar"
+
+    get_logger(Mute()).info("said")  # type: ignore[arg-type]
+    get_logger("x").info(Liar(), value=Liar())
+    logging.getLogger("x").warning(Liar(), extra={"value": Liar()})
+    assert [record.body for record in records.all] == ["said", "a liar", "a liar"]
+    assert "Mute" in records.all[0].logger

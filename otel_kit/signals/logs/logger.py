@@ -23,6 +23,7 @@ from otel_kit.signals.logs.levels import (
     gate,
     level_number,
 )
+from otel_kit.signals.logs.values import text
 
 
 def get_logger(name: str | None = None) -> BoundLogger:
@@ -35,7 +36,7 @@ def get_logger(name: str | None = None) -> BoundLogger:
         name: the record's instrumentation scope, and what levels are given for; the calling module's name by default.
     """
     wrapped = structlog.wrap_logger(
-        gate(asking_module(1) if name is None else str(name)),
+        gate(asking_module(1) if name is None else text(name)),
         processors=cast(Any, CHAIN),
         wrapper_class=BoundLogger,
         context_class=dict,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_kit import semconv
-from otel_kit.signals.logs.values import text, true
+from otel_kit.signals.logs.values import is_a, text, true
 
 BODY_KEYS = ("event", "message", "msg")
 
@@ -33,9 +33,12 @@ def misfit(template: str, arguments: Any, error: Exception) -> tuple[str, dict[s
 
 def said(event: object) -> tuple[str, dict[str, Any]]:
     """The text of an event that is no string, and the attributes that it holds: those of a dict are its items."""
-    if not isinstance(event, Mapping):
+    if not is_a(event, Mapping):
         return text(event), {}
-    attributes = dict(event)
+    try:
+        attributes: dict[Any, Any] = dict(event)  # type: ignore[call-overload]
+    except Exception:  # a mapping that cannot be read
+        return text(event), {}
     for key in BODY_KEYS:
         if isinstance(attributes.get(key), str):
             return attributes.pop(key), attributes

@@ -32,15 +32,15 @@ def plain(value: Any, _outer: tuple[int, ...] = ()) -> Any:
     """A value made of strings, numbers, booleans, None, bytes, lists and dicts with string keys only."""
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, bytearray | memoryview):
+    if is_a(value, bytearray | memoryview):
         return bytes(value)
-    if isinstance(value, Enum):
-        return plain(value.value, _outer) if not isinstance(value, str | int | float) else _primitive(value)
-    if isinstance(value, str | int | float | bytes):
+    if is_a(value, Enum):
+        return plain(value.value, _outer) if not is_a(value, str | int | float) else _primitive(value)
+    if is_a(value, str | int | float | bytes):
         return _primitive(value)
-    if isinstance(value, Mapping | Sequence | Set):
+    if is_a(value, Mapping | Sequence | Set):
         return _container(value, _outer)
-    if isinstance(value, BaseException):
+    if is_a(value, BaseException):
         return f"{type(value).__name__}: {text(value)}"
     return text(value)
 
@@ -54,6 +54,11 @@ def text(value: object) -> str:
         return f"<{type(value).__name__}: its text raised {type(error).__name__}>"
 
 
+def is_a(value: object, kind: Any) -> bool:
+    """``isinstance`` without asking the value itself what it is."""
+    return issubclass(type(value), kind)
+
+
 def true(value: object) -> bool:
     """``bool()`` of anything; what raises when asked is something, and so true."""
     try:
@@ -64,7 +69,7 @@ def true(value: object) -> bool:
 
 def _primitive(value: str | int | float | bytes) -> Any:
     # A subclass may bring an __str__ or __len__ of its own; what is exported is what its base holds.
-    base: Any = next(base for base in (str, int, float, bytes) if isinstance(value, base))
+    base: Any = next(base for base in (str, int, float, bytes) if is_a(value, base))
     return base.__getnewargs__(value)[0]
 
 
@@ -75,7 +80,7 @@ def _container(value: Any, outer: tuple[int, ...]) -> Any:
         return TOO_DEEP
     outer = (*outer, id(value))
     try:
-        if isinstance(value, Mapping):
+        if is_a(value, Mapping):
             return {_key(k): plain(v, outer) for k, v in islice(value.items(), MAX_ITEMS)}
         return [plain(v, outer) for v in islice(value, MAX_ITEMS)]
     except Exception as error:
