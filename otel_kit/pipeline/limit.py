@@ -38,6 +38,8 @@ __all__ = [
     "clean_value",
 ]
 
+MOST_SCOPES = 1000  # that are remembered
+
 _INT64 = 2**63
 _UINT64 = 2**64
 _NO_FLAGS = TraceFlags(0)
@@ -195,9 +197,22 @@ _known_resource: tuple[Any, Any] = (None, None)
 
 
 def clean_scope(scope: Any) -> Any:
-    """An instrumentation scope with a clean name, version, schema URL and attributes."""
-    if scope is None:
-        return None
+    """An instrumentation scope with a clean name, version, schema URL and attributes. Answers are kept."""
+    known = _known_scopes.get(id(scope))
+    if known is not None and known[0] is scope:
+        return known[1]
+    cleaned = None if scope is None else _cleaned_scope(scope)
+    if len(_known_scopes) >= MOST_SCOPES:
+        _known_scopes.clear()
+    # The scope is held too, so that no other object gets its id.
+    _known_scopes[id(scope)] = (scope, cleaned)
+    return cleaned
+
+
+_known_scopes: dict[int, tuple[Any, Any]] = {}
+
+
+def _cleaned_scope(scope: Any) -> Any:
     name, url = clean_text(scope.name, LONGEST_NAME), clean_text(scope.schema_url, LONGEST_NAME)
     version = None if scope.version is None else clean_text(scope.version, LONGEST_NAME)
     attributes = clean_attributes(scope.attributes) if scope.attributes else scope.attributes
