@@ -12,7 +12,8 @@ class Answer(NamedTuple):
         body: the response message, where the request was accepted.
         trouble: what went wrong, for one sentence on stderr; empty if nothing.
         retry: a later attempt may succeed.
-        refused: nobody listens there.
+        refused: nobody listens there who would understand.
+        unsure: with ``refused``: a second attempt may tell otherwise, as after a name that was not found.
         after: seconds to wait before it, as the receiver asked.
         too_large: the receiver refused the size of the request.
     """
@@ -21,5 +22,6 @@ class Answer(NamedTuple):
     trouble: str = ""
     retry: bool = False
     refused: bool = False
+    unsure: bool = False
     after: float | None = None
     too_large: bool = False

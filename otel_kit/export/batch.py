@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIRST_BACKOFF = 1.0
+SECOND_LOOK = 0.1
 LONGEST_BACKOFF = 30.0
 # Sleep in pieces: threading refuses to wait for years, as a Retry-After may ask.
 LONGEST_SLEEP = 600.0
@@ -349,8 +350,11 @@ class Batcher(Generic[T]):
             return Outcome({UNENCODABLE: self._weigh(part[0])})
 
     def _book(self, part: Sequence[T], outcome: Outcome) -> None:
-        self.outage.answered(outcome.trouble, self.ledger)  # first: who flushes finds it said
         weight = sum(map(self._weigh, part))
+        took_some = sum(outcome.dropped.values()) < weight
+        self.outage.answered(
+            outcome.trouble, self.ledger, took_some=took_some
+        )  # first: who flushes finds it said
         with self._settled_some:
             for reason, lost in outcome.dropped.items():
                 count = min(lost, weight)
@@ -363,7 +367,11 @@ class Batcher(Generic[T]):
 
     def _back_off(self, items: list[T], outcome: Outcome) -> None:
         self.outage.failed(outcome.trouble, self.ledger)
+        first = self._backoff == FIRST_BACKOFF
         pause = self._backoff * random.uniform(0.75, 1.0) if outcome.after is None else outcome.after
+        if outcome.unsure and first:
+            pause = SECOND_LOOK
+        nobody = outcome.refused and not (outcome.unsure and first)
         with self._settled_some:
             self._queue.extendleft(reversed(items))
             if self._stop:  # nobody waits for a second attempt
@@ -371,7 +379,7 @@ class Batcher(Generic[T]):
                 self._queue.clear()
             self._drop_oldest()
             self._attempts += 1
-            self._nobody_at = self._attempts if outcome.refused else self._nobody_at
+            self._nobody_at = self._attempts if nobody else self._nobody_at
             self._resume_at = self._send_at = time.monotonic() + pause
             self._told = outcome.after is not None
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)

@@ -98,15 +98,29 @@ def _classified(error: Any) -> Answer:
     trouble = f"gRPC {code}: {details[:160]}"
     if code == "RESOURCE_EXHAUSTED" and "larger than max" in details:
         return Answer(trouble=trouble, too_large=True)
-    if code in RETRYABLE:
-        refused = code == "UNAVAILABLE" and "refused" in details.lower()
-        return Answer(
-            trouble="connection refused" if refused else trouble,
-            retry=True,
-            refused=refused,
-            after=_retry_after(error),
-        )
-    return Answer(trouble=trouble)
+    if code not in RETRYABLE:
+        return Answer(trouble=trouble)
+    if code == "UNAVAILABLE" and (known := _known_trouble(details.lower())):
+        return Answer(trouble=known, retry=True, refused=True, unsure=known != "connection refused")
+    return Answer(trouble=trouble, retry=True, after=_retry_after(error))
+
+
+HTTP_PORT = "this looks like an HTTP port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or use the gRPC port, usually 4317"
+
+
+def _known_trouble(details: str) -> str:
+    """What gRPC says only in words, and differently in each version."""
+    if "connection refused" in details:
+        return "connection refused"
+    if "dns" in details or "resolution" in details or "resolving" in details:
+        return "the host name is not found"
+    if "http1" in details or "http/1" in details or "failed parsing http/2" in details:
+        return f"the answer is not gRPC; {HTTP_PORT}"
+    if "certificate_verify_failed" in details or "peer certificate" in details:
+        return "its certificate is not trusted; see OTEL_EXPORTER_OTLP_CERTIFICATE"
+    if "ssl" in details or "tls" in details or "handshake" in details:
+        return "TLS failed: does that port speak plain http://?"
+    return ""
 
 
 def _retry_after(error: Any) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from otel_kit.export.answer import Answer
@@ -140,14 +140,50 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
+GRPC_PORT = (
+    "this looks like a gRPC port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or use the HTTP port, usually 4318"
+)
+_NO_TLS_THERE = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH", "UNKNOWN_PROTOCOL")
+
+
 def _unreachable(error: BaseException) -> Answer:
     """Connection, timeout, TLS: all may pass."""
-    reason: BaseException | None = error
-    while reason is not None and not isinstance(reason, ConnectionRefusedError):
-        reason = reason.__cause__ or reason.__context__
-    if reason is not None:
+    import http.client
+    import socket
+    import ssl
+
+    chain = list(_causes(error))
+    if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
         return Answer(trouble="connection refused", retry=True, refused=True)
+    trouble = ""
+    for cause in chain:
+        if isinstance(cause, socket.gaierror):
+            trouble = f"the host name is not found ({cause.strerror})"
+        elif isinstance(cause, ssl.SSLError):
+            trouble = _tls_trouble(cause)
+        elif isinstance(cause, http.client.BadStatusLine) and "\\x00" in ascii(str(cause)):
+            trouble = f"the answer is not HTTP; {GRPC_PORT}"
+    if trouble:
+        return Answer(trouble=trouble, retry=True, refused=True, unsure=True)
     return Answer(trouble=f"{type(error).__name__}: {_plain(error)}", retry=True)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it came from; urllib3 hands some on as arguments only."""
+    while error is not None:
+        yield error
+        yield from (argument for argument in error.args if isinstance(argument, BaseException))
+        error = error.__cause__ or error.__context__
+
+
+def _tls_trouble(error: Any) -> str:
+    reason = str(error.reason or error)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        why = getattr(error, "verify_message", "") or reason
+        return f"its certificate is not trusted ({why[:100]}); see OTEL_EXPORTER_OTLP_CERTIFICATE"
+    if any(name in reason for name in _NO_TLS_THERE):
+        return f"TLS failed ({reason[:100]}): does that port speak plain http://?"
+    return f"TLS failed ({reason[:100]})"
 
 
 def _plain(error: BaseException) -> str:

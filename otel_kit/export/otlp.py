@@ -182,7 +182,13 @@ class OtlpSender:
         self.encoding = False
         answer = self._transport.post(body, timeout)
         if answer.retry:
-            return Outcome(retry=True, refused=answer.refused, after=answer.after, trouble=answer.trouble)
+            return Outcome(
+                retry=True,
+                refused=answer.refused,
+                unsure=answer.unsure,
+                after=answer.after,
+                trouble=answer.trouble,
+            )
         if answer.too_large:
             return self._one_too_many(count, good, dropped, TOO_LARGE, answer.trouble)
         if answer.trouble:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -9,10 +10,11 @@ from otel_kit import _guard
 from otel_kit.export.ledger import Ledger
 
 REPEAT_SECONDS = 60.0
-ADVICE = (
-    "Start a collector there (docker compose up -d, or make stack) or set OTEL_EXPORTER_OTLP_ENDPOINT; "
-    "the program is not affected"
-)
+REFUSED = "connection refused"
+START_ONE = "Start a collector there (docker compose up -d, or make stack) or set OTEL_EXPORTER_OTLP_ENDPOINT"
+CHECK = "Check the collector and OTEL_EXPORTER_OTLP_ENDPOINT"
+UNAFFECTED = "the program is not affected"
+LOCAL = re.compile(r"(.*://)?(localhost|127\.[\d.]+|\[::1\])(:\d+)?")
 
 
 class Outage:
@@ -48,7 +50,8 @@ class Outage:
     def _say_down(self, first: bool, trouble: str, ledger: Ledger) -> None:
         if first:
             _guard.say(
-                f"cannot deliver to {self.address}: {trouble}; keeping what fits and trying again. {ADVICE}."
+                f"cannot deliver to {self.address}: {trouble}; keeping what fits and trying again. "
+                f"{self._advice(trouble)}; {UNAFFECTED}."
             )
         else:
             figures = ledger.snapshot()
@@ -57,7 +60,10 @@ class Outage:
                 f"still cannot deliver to {self.address}: {trouble}; {figures['waiting']} waiting, {lost} dropped"
             )
 
-    def answered(self, trouble: str, ledger: Ledger) -> None:
+    def _advice(self, trouble: str) -> str:
+        return START_ONE if trouble == REFUSED and LOCAL.fullmatch(self.address) else CHECK
+
+    def answered(self, trouble: str, ledger: Ledger, *, took_some: bool = True) -> None:
         """An attempt got its answer; ``trouble`` says what was wrong with it, if anything."""
         if self._down_since is None and not trouble:
             return
@@ -76,4 +82,5 @@ class Outage:
                 f"delivering to {self.address} again after {now - down:.0f} s; {lost} dropped meanwhile"
             )
         if complain:
-            _guard.say(f"{self.address} did not take everything: {trouble}")
+            verdict = "did not take everything" if took_some else "took nothing of what it was sent"
+            _guard.say(f"{self.address} {verdict}: {trouble}")

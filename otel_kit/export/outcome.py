@@ -25,6 +25,7 @@ class Outcome(NamedTuple):  # not a dataclass: making one costs a millisecond of
         split: the receiver or the encoder refused the list as a whole; halves may pass.
         retry: nothing was taken, and a later attempt may succeed.
         refused: with ``retry``: nobody listens there, so waiting a moment longer is pointless.
+        unsure: with ``refused``: only a second failure in a row is proof.
         after: with ``retry``: seconds to wait, as the receiver asked.
         trouble: what went wrong, in words for one sentence on stderr; without secrets.
     """
@@ -33,6 +34,7 @@ class Outcome(NamedTuple):  # not a dataclass: making one costs a millisecond of
     split: bool = False
     retry: bool = False
     refused: bool = False
+    unsure: bool = False
     after: float | None = None
     trouble: str = ""
 

@@ -19,6 +19,8 @@ from otel_kit.export.outcome import DELIVERED, Outcome
 class Moody:
     """A far side that answers as it likes."""
 
+    encoding = False
+
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 

@@ -247,6 +247,8 @@ def test_the_delivering_thread_survives_whatever_a_sender_raises() -> None:
     taken: list[Any] = []
 
     class Sender:
+        encoding = False
+
         def send(self, items: list[Any], timeout: float) -> Outcome:
             if "poison" in items:
                 raise SystemExit(1)
@@ -280,3 +282,50 @@ def test_the_own_requests_leave_no_signal_behind(receiver: Receiver) -> None:
     assert telemetry.force_flush(5)
     assert books(telemetry)["accepted"] == 1
     assert books(telemetry, "logs")["accepted"] == 0
+
+
+NOWHERE = "http://no-such-host.invalid:4318"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "where", "words"),
+    [
+        ("http/protobuf", "unknown", "host name is not found"),
+        ("grpc", "unknown", "host name is not found"),
+        ("http/protobuf", "grpc", "this looks like a gRPC port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"),
+        ("grpc", "http", "this looks like an HTTP port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"),
+        ("http/protobuf", "tls", "does that port speak plain http://?"),
+        ("grpc", "tls", "does that port speak plain http://?"),
+    ],
+)
+def test_a_wrong_address_is_explained_and_costs_the_exit_nothing(
+    receiver: Receiver, protocol: str, where: str, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A name that is not found or the other protocol's port holds up the exit, or is told in riddles."""
+    places = {
+        "unknown": NOWHERE,
+        "grpc": receiver.grpc,
+        "http": receiver.http,
+        "tls": receiver.url(protocol).replace("http", "https"),
+    }
+    telemetry = otel_kit.init_telemetry(
+        "shop", endpoint=places[where], protocol=protocol, console="off", instrument=(), process_metrics=False
+    )
+    emit_spans(telemetry, 1)
+    began = time.monotonic()
+    assert telemetry.shutdown(10) is False
+    assert time.monotonic() - began < 5
+    err = capfd.readouterr().err
+    assert words in err
+    assert "docker compose" not in err
+
+
+def test_an_answer_that_takes_nothing_is_said_so(
+    receiver: Receiver, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A refusal of everything is told as one of a part."""
+    telemetry = started(receiver)
+    receiver.behave(status=501)
+    emit_spans(telemetry, 3)
+    telemetry.force_flush(5)
+    assert "took nothing of what it was sent: HTTP 501" in capfd.readouterr().err
