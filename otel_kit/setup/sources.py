@@ -6,6 +6,7 @@ Everything here is guarded: what cannot be read is one problem in the list, neve
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,11 @@ PYPROJECT = "pyproject.toml"
 TABLE_NAME = "tool.otel_kit"
 IN_WORDS = f"{TABLE_NAME} of {PYPROJECT}"
 LARGEST_FILE = 1 << 20
+# Variables of the stack in deploy/ (docs/stack.md). Who exports them in a shell also starts programs there.
+OF_THE_STACK = re.compile(
+    r"OTEL_KIT_(STACK|COLLECTOR|JAEGER|PROMETHEUS|VICTORIALOGS)_\w+"
+    r"|OTEL_KIT_(OTLP_(GRPC|HTTP)_PORT|LISTEN_HOST|RETENTION|QUEUE_ITEMS|SPAN_METRICS_INTERVAL)"
+)
 
 
 class File(NamedTuple):
@@ -27,9 +33,13 @@ class File(NamedTuple):
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The ``OTEL_`` variables that are set; an empty one counts as unset, as the specification says."""
+    """The ``OTEL_`` variables that are set, but for those of the stack; an empty one counts as unset, as the specification says."""
     return {
-        name: text for name in environ if name.startswith("OTEL_") and (text := environ.get(name, "").strip())
+        name: text
+        for name in environ
+        if name.startswith("OTEL_")
+        and not OF_THE_STACK.fullmatch(name)
+        and (text := environ.get(name, "").strip())
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
 from otel_kit.setup import config, sources
 from otel_kit.setup.config import read, resolve
-from otel_kit.setup.table import BY_NAME, TABLE
+from otel_kit.setup.table import BY_NAME, TABLE, VARIABLES
 from otel_kit.setup.values import ENDPOINTS, HEADERS
+from tests.conftest import ROOT
 
 SECRET = "open-sesame"
 WITH_SECRETS = [setting.name for setting in TABLE if setting.kind in (HEADERS, ENDPOINTS)]
@@ -65,6 +67,17 @@ def test_an_unknown_variable_of_ours_suggests_the_nearest(tmp_path: Path) -> Non
     environ = {"OTEL_KIT_LOGLEVEL": "debug", "OTEL_PYTHON_ELSE": "1", "OTELCOL_X": "1"}
     [problem] = read("shop", {}, environ=environ, start_dir=folder(tmp_path)).problems
     assert "did you mean 'OTEL_KIT_LOG_LEVEL'" in str(problem)
+
+
+def test_the_variables_of_the_stack_are_no_mistake(tmp_path: Path) -> None:
+    """A variable of docs/stack.md or of deploy/ makes every program of that shell complain."""
+    files = [ROOT / "collector-config.yaml", ROOT / "docker-compose.yml", ROOT / "docs" / "stack.md"]
+    files += (ROOT / "deploy").rglob("*.y*ml")
+    names = {name for file in files for name in re.findall(r"OTEL_KIT_[A-Z_]*[A-Z]", file.read_text())}
+    assert {"OTEL_KIT_RETENTION", "OTEL_KIT_STACK_DATA", "OTEL_KIT_OTLP_HTTP_PORT"} <= names
+    environ = dict.fromkeys(names, "1")
+    assert read("shop", {}, environ=environ, start_dir=folder(tmp_path)).problems == ()
+    assert not any(map(sources.OF_THE_STACK.fullmatch, VARIABLES))
 
 
 def test_an_unknown_entry_of_the_file_suggests_the_nearest(tmp_path: Path) -> None:
