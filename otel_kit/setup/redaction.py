@@ -85,9 +85,10 @@ class Redaction(LogRecordProcessor):
 
 def redacted() -> dict[str, dict[str, int]]:
     """How often each rule redacted, by surface: ``{"dsn": {"log.body": 3}}``."""
-    module = sys.modules.get("otel_kit.pipeline.redact")
+    # Another thread may be importing the module at this moment: then there is nothing to count yet.
+    counts = getattr(sys.modules.get("otel_kit.pipeline.redact"), "redaction_counts", dict)()
     found: dict[str, dict[str, int]] = {}
-    for (rule, surface), count in sorted(module.redaction_counts().items() if module else ()):
+    for (rule, surface), count in sorted(counts.items()):
         found.setdefault(rule, {})[surface] = count
     return found
 
