@@ -86,7 +86,9 @@ class Redaction(LogRecordProcessor):
 def redacted() -> dict[str, dict[str, int]]:
     """How often each rule redacted, by surface: ``{"dsn": {"log.body": 3}}``."""
     # Another thread may be importing the module at this moment: then there is nothing to count yet.
-    counts = getattr(sys.modules.get("otel_kit.pipeline.redact"), "redaction_counts", dict)()
+    counts: dict[tuple[str, str], int] = getattr(
+        sys.modules.get("otel_kit.pipeline.redact"), "redaction_counts", dict
+    )()
     found: dict[str, dict[str, int]] = {}
     for (rule, surface), count in sorted(counts.items()):
         found.setdefault(rule, {})[surface] = count
