@@ -329,3 +329,19 @@ def test_an_answer_that_takes_nothing_is_said_so(
     emit_spans(telemetry, 3)
     telemetry.force_flush(5)
     assert "took nothing of what it was sent: HTTP 501" in capfd.readouterr().err
+
+
+def test_the_own_requests_do_not_show_on_the_program_s_handlers(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program with basicConfig(level=DEBUG) sees the lines of our export among its own."""
+    import logging
+
+    caplog.set_level(logging.DEBUG)
+    telemetry = started(receiver)
+    emit_spans(telemetry, 1)
+    assert telemetry.force_flush(5)
+    logging.getLogger("urllib3").debug("the program's own")
+    assert [made.getMessage() for made in caplog.records if made.name.startswith("urllib3")] == [
+        "the program's own"
+    ]

@@ -112,6 +112,9 @@ def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) 
     """Make a record of it, and say whether the program's handlers are to see it."""
     wanted = verdict[0] = made.levelno >= stdlib_levels.program_level(logger)
     name = made.name or logger.name
+    if _is_ours(made) and _is_about_telemetry(name):
+        verdict[0] = False
+        return
     if not record.state.active or _is_about_telemetry(name):
         return
     shown = False
@@ -125,6 +128,11 @@ def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) 
         return
     elif made.levelno >= levels.threshold(name):
         _emit(name, made, shown)
+
+
+def _is_ours(made: logging.LogRecord) -> bool:
+    """Whether a thread of ours says it: a program that wants to see everything does not mean our export."""
+    return (made.threadName or "").startswith("otel_kit ")
 
 
 def _is_about_telemetry(name: str) -> bool:
