@@ -29,7 +29,7 @@ _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def find_revision(environ: Mapping[str, str] = os.environ) -> str:
-    """The full hash: of the checkout that the main script lies in, else of a variable, else of the working directory's.
+    """The full hash: of the checkout of the main script (not an installed one), else of a variable, else of the working directory.
 
     Empty where none is found.
     """
@@ -38,7 +38,14 @@ def find_revision(environ: Mapping[str, str] = os.environ) -> str:
 
 def _script_folder() -> str:
     path = getattr(sys.modules.get("__main__"), "__file__", None)
-    return os.path.dirname(os.path.abspath(path)) if path else ""
+    folder = os.path.dirname(os.path.abspath(path)) if path else ""
+    return "" if _is_installed(folder) else folder
+
+
+def _is_installed(folder: str) -> bool:
+    """A server's script, such as gunicorn's: the checkout that a virtual environment lies in need not be the program's."""
+    own = sys.prefix if sys.prefix != sys.base_prefix else os.path.dirname(sys.executable or "")
+    return bool(own) and (folder + os.sep).startswith(os.path.abspath(own) + os.sep)
 
 
 def _working_folder() -> str:

@@ -259,3 +259,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """A named pipe where a small file is expected blocks the program."""
     os.mkfifo(tmp_path / "pipe")
     assert text_of(str(tmp_path / "pipe")) == ""
+
+
+def test_a_server_s_own_script_is_not_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under gunicorn the revision is that of the checkout which its virtual environment lies in."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    script = str(tmp_path / ".venv" / "bin" / "gunicorn")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", script, raising=False)
+    assert revision._script_folder() == ""
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "app.py"), raising=False)
+    assert revision._script_folder() == str(tmp_path)
