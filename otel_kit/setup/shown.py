@@ -43,7 +43,13 @@ def used(kind: Kind, value: Any) -> Any:
     """The value that is used instead, for the same message."""
     if value in (None, (), {}):
         return Shown("the default" if kind is ENDPOINTS else "none")
-    return Shown(in_seconds(value)) if kind.unit == "s" else given(kind, value)
+    if kind.unit == "s":
+        return Shown(in_seconds(value))
+    if isinstance(value, bool):
+        return Shown(str(value).lower())
+    return (
+        Shown(", ".join(value)) if isinstance(value, tuple) and kind is not ENDPOINTS else given(kind, value)
+    )
 
 
 def in_seconds(value: float) -> str:
@@ -54,6 +60,8 @@ def in_seconds(value: float) -> str:
 def _endpoints(value: Any) -> Any:
     if isinstance(value, list | tuple) and all(type(url) is str for url in value):
         value = ",".join(value)
+    if type(value) in (int, bool, float):
+        return value
     return _short(_endpoint_text(value)) if type(value) is str else Shown(MASK)
 
 

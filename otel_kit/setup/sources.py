@@ -33,7 +33,7 @@ class File(NamedTuple):
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The ``OTEL_`` variables that are set, but for those of the stack; an empty one counts as unset, as the specification says."""
+    """The ``OTEL_`` variables that are set, but for those of the stack; an empty one counts as unset (specification)."""
     return {
         name: text
         for name in environ

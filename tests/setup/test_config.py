@@ -233,8 +233,8 @@ def test_anything_but_true_is_false_in_a_boolean_variable(tmp_path: Path) -> Non
     assert not settings.disabled
     assert not settings.process_metrics
     assert [str(problem).rpartition("; ")[2] for problem in settings.problems] == [
-        "using False",
-        "using False",
+        "using false",
+        "using false",
     ]
 
 
