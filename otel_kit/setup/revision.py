@@ -29,7 +29,7 @@ _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def find_revision(environ: Mapping[str, str] = os.environ) -> str:
-    """The full hash: of the checkout of the main script (not an installed one), else of a variable, else of the working directory.
+    """The full hash: of the checkout of the main script (not an installed one), of a variable, or of the working directory.
 
     Empty where none is found.
     """
