@@ -61,7 +61,7 @@ def _endpoints(value: Any) -> Any:
     if isinstance(value, list | tuple) and all(type(url) is str for url in value):
         value = ",".join(value)
     if type(value) in (int, bool, float):
-        return value
+        return _short(value)
     return _short(_endpoint_text(value)) if type(value) is str else Shown(MASK)
 
 

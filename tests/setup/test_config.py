@@ -35,6 +35,7 @@ WORDS = {
     "histogram_aggregation": "base2_exponential_bucket_histogram",
     "console": "json",
     "sql_transactions": "spans",
+    "redact": "secrets+personal",
 }
 OF_KIND = {
     values.TEXT: Example("a name", " a name ", "a name", 7, "a\nb"),
@@ -59,6 +60,9 @@ OF_KIND = {
     ),
     values.ATTRIBUTES: Example(
         {"a": "1", "b.c": "x=y"}, "a=1,b.c=x%3Dy", {"a": "1", "b.c": "x=y"}, ["a"], "a,b"
+    ),
+    values.RULES: Example(
+        {"keys": {"customer ref": "hash"}}, "", {"keys": {"customer ref": "hash"}}, {"keyz": {}}, ""
     ),
     values.ENDPOINTS: Example(
         "https://collector.example:4318/x",
