@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from otel_kit import _guard
+from otel_kit.setup.queues import LONGEST_WAIT
 from otel_kit.setup.runtime import Runtime
 
 DEFAULT_TIMEOUT = 5.0
@@ -55,7 +56,7 @@ def _leave(runtime: Runtime) -> None:
 
 
 def _timeout(runtime: Runtime) -> float:
-    return runtime.settings.shutdown_timeout if runtime.settings else DEFAULT_TIMEOUT
+    return min(runtime.settings.shutdown_timeout, LONGEST_WAIT) if runtime.settings else DEFAULT_TIMEOUT
 
 
 # -- children

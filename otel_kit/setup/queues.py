@@ -25,6 +25,7 @@ SIGNALS = ("traces", "metrics", "logs")
 # A collection is handed over at once; this is for the rest of it to come.
 METRICS_DELAY = 0.2
 CONSOLE_TIMEOUT = 10.0
+LONGEST_WAIT = 24 * 3600.0
 # Metrics wait in the instruments when their queue is full.
 ROOM = {signal: BY_NAME[f"{signal}_queue_size"].variable for signal in ("traces", "logs")}
 
@@ -214,5 +215,5 @@ def _all(items: Sequence[Any]) -> Sequence[Any]:
 
 
 def seconds_from_now(seconds: float) -> float:
-    """A deadline."""
-    return time.monotonic() + max(0.0, seconds)
+    """A deadline, a day away at most: locks refuse to wait for years."""
+    return time.monotonic() + float(min(max(0.0, seconds), LONGEST_WAIT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,7 @@ class Runtime:
     def __init__(self) -> None:
         self.settings: Settings | None = None
         self.on = False
+        self._delivered = True  # what the last shutdown answered
         self.providers: Providers | None = None
         self._lock = threading.RLock()
         self._queues = Queues(started=self._emitting)
@@ -150,7 +152,7 @@ class Runtime:
             places: where items go instead of the OTLP endpoints, for tests.
         """
         with self._lock:
-            self.settings = settings
+            self.settings, self._delivered = settings, True
             redaction = _cleaning.redaction = redaction_of(settings)
             _guard.show_errors_through(redaction.text)
             set_propagator(settings, redaction.baggage)
@@ -249,7 +251,7 @@ class Runtime:
             True only if all was acknowledged within ``timeout`` seconds.
         """
         if not self.on:
-            return True
+            return self._delivered
         deadline = seconds_from_now(timeout)
         collected = self._collect(deadline)
         return self._queues.flush(deadline) and collected
@@ -272,16 +274,23 @@ class Runtime:
         Returns:
             True only if all was acknowledged.
         """
-        with self._lock:
-            if not self.on:
-                return True
-            deadline = seconds_from_now(timeout)
-            collected = self._collect(deadline)
-            logs.deactivate()
-            self._queues.refuse_more()
-            done = self._queues.flush(deadline) and collected
-            self._switch_off(leaving=leaving)
-            return done
+        deadline = seconds_from_now(timeout)
+        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False  # another thread is at it
+        try:
+            if self.on:
+                self._delivered = self._deliver_and_stop(deadline, leaving)
+            return self._delivered
+        finally:
+            self._lock.release()
+
+    def _deliver_and_stop(self, deadline: float, leaving: bool) -> bool:
+        collected = self._collect(deadline)
+        logs.deactivate()
+        self._queues.refuse_more()
+        done = self._queues.flush(deadline) and collected
+        self._switch_off(leaving=leaving)
+        return done
 
     def _switch_off(self, *, leaving: bool = False) -> None:
         logs.deactivate()
@@ -302,7 +311,7 @@ class Runtime:
         """Off, and with empty books, as if nothing had been: for tests."""
         self.shutdown(0.0)
         with self._lock:
-            self._queues = Queues(started=self._emitting)
+            self._queues, self._delivered = Queues(started=self._emitting), True
             if self.providers is not None:
                 self.providers.tracer.reconfigure(processors=[])
                 self.providers.logger.reconfigure(Inside(self._resource, self.providers.logger.inside.limits))
@@ -313,7 +322,7 @@ class Runtime:
 
     def renew(self) -> None:
         """In a forked child: own queues, own ids, own sums; threads start with the first item."""
-        self._lock = threading.RLock()
+        self._lock, self._delivered = threading.RLock(), True
         self._queues.renew()
         if self.settings is None or self.providers is None or not self.on:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -50,24 +51,40 @@ class Telemetry:
         """Deliver everything emitted so far: spans, log records and a collection of the metrics.
 
         Args:
-            timeout: seconds for all signals together; the setting ``shutdown_timeout`` by default.
+            timeout: seconds for all signals together, ``math.inf`` for as long as it takes (a day at most); the setting
+                ``shutdown_timeout`` by default.
+
+        Raises:
+            TypeError: ``timeout`` is no number.
 
         Returns:
             True only if everything was acknowledged. False comes at once where nobody listens at an endpoint; what
             was not delivered then goes on waiting.
         """
-        return _runtime.flush(self.settings.shutdown_timeout if timeout is None else timeout)
+        return _runtime.flush(self._seconds(timeout))
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Deliver everything and stop emitting. Called at exit by itself; ``init_telemetry`` starts anew.
 
         Args:
-            timeout: seconds for all signals together; the setting ``shutdown_timeout`` by default.
+            timeout: seconds for all signals together, also those of a shutdown that another thread is at; as for
+                :meth:`force_flush`.
+
+        Raises:
+            TypeError: ``timeout`` is no number.
 
         Returns:
             True only if everything was acknowledged; what was not is counted as dropped.
         """
-        return _runtime.shutdown(self.settings.shutdown_timeout if timeout is None else timeout)
+        return _runtime.shutdown(self._seconds(timeout))
+
+    def _seconds(self, timeout: object) -> float:
+        if timeout is None:
+            return self.settings.shutdown_timeout
+        # Not a number that is none: no comparison with it holds, and so no deadline would ever come.
+        if not isinstance(timeout, Real) or isinstance(timeout, bool) or timeout != timeout:
+            raise TypeError(f"timeout is {timeout!r}; valid: seconds as a number, math.inf, or None")
+        return timeout  # type: ignore[return-value]
 
     def stats(self) -> dict[str, Any]:
         """The books, with ``accepted = delivered + waiting + Σ dropped`` at any moment.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -199,3 +201,39 @@ def test_w3c_headers_go_out_and_come_in(receiver: Receiver) -> None:
         trace_id = span.get_span_context().trace_id
     assert f"{trace_id:032x}" in headers["traceparent"]
     assert "r-1" in headers["baggage"]
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e10, 10**400])
+def test_any_number_of_seconds_is_a_timeout(receiver: Receiver, timeout: float) -> None:
+    """To wait as long as it takes raises, because a lock does not wait for years."""
+    telemetry = otel_kit.init_telemetry("one", endpoint=receiver.http, process_metrics=False)
+    emit(telemetry)
+    assert telemetry.force_flush(timeout)
+    emit(telemetry)
+    assert telemetry.shutdown(timeout)
+
+
+@pytest.mark.parametrize("timeout", ["2", True, math.nan, [1]])
+def test_a_timeout_that_is_no_number_is_named_at_once(receiver: Receiver, timeout: Any) -> None:
+    """A wrong timeout raises from deep inside, only when something waits, or is taken for a number."""
+    telemetry = otel_kit.init_telemetry("one", endpoint=receiver.http)
+    for method in (telemetry.force_flush, telemetry.shutdown):
+        with pytest.raises(TypeError, match=r"timeout is .*; valid: seconds as a number"):
+            method(timeout)
+
+
+def test_a_shutdown_does_not_wait_for_that_of_another_thread(receiver: Receiver) -> None:
+    """A short shutdown takes as long as another thread's, or answers True with nothing delivered."""
+    receiver.behave(hang=60)
+    telemetry = otel_kit.init_telemetry("one", endpoint=receiver.http, process_metrics=False)
+    telemetry.tracer.start_span("step").end()
+    answers: list[bool] = []
+    other = threading.Thread(target=lambda: answers.append(telemetry.shutdown(3)))
+    other.start()
+    assert receiver.wait_for_attempts(1)
+    began = time.monotonic()
+    assert not telemetry.shutdown(0.5)
+    assert time.monotonic() - began < 2
+    other.join()
+    assert answers == [False]
+    assert not telemetry.shutdown(1)
