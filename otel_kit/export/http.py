@@ -61,14 +61,9 @@ class HttpTransport:
                 redirect=False,
                 preload_content=False,
             )
-            try:
-                answer = response.read(LONGEST_ANSWER)
-            finally:
-                response.drain_conn()
-                response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return _unreachable(error)
-        return _classified(response.status, response.headers, answer)
+        return _classified(response.status, response.headers, _body_of(response))
 
     def renew(self) -> None:
         """In a forked child the pool is dropped: closing it would end the parent's TLS session."""
@@ -76,6 +71,19 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
+
+
+def _body_of(response: Any) -> bytes:
+    """What can be read of the answer: the status alone says whether the request was accepted."""
+    try:
+        body: bytes = response.read(LONGEST_ANSWER)
+        return body
+    except Exception:  # cut off, badly encoded, too late: sending again would double what was accepted
+        return b""
+    finally:
+        if not response.closed:  # not read to the end: the connection is of no more use
+            response.close()
+        response.release_conn()
 
 
 def _compressor(name: str) -> Callable[[bytes], bytes]:
