@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+SHORTEST_WAIT = 1.0
+
 
 class Answer(NamedTuple):
     """The request was accepted, unless ``trouble`` says otherwise.
@@ -25,3 +27,8 @@ class Answer(NamedTuple):
     unsure: bool = False
     after: float | None = None
     too_large: bool = False
+
+
+def asked(seconds: float) -> float | None:
+    """The wait that a receiver asks for; None if it asks for hardly any: then the usual backoff holds, which grows."""
+    return seconds if seconds >= SHORTEST_WAIT else None  # not a number is neither

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from otel_kit.export.answer import Answer
+from otel_kit.export.answer import Answer, asked
 
 # https://opentelemetry.io/docs/specs/otlp/#failures; any other code is final.
 RETRYABLE = frozenset(
@@ -134,5 +134,5 @@ def _retry_after(error: Any) -> float | None:
         for detail in Status.FromString(value).details:
             info = RetryInfo()
             if detail.Unpack(info):
-                return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+                return asked(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
     return None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from otel_kit.export.answer import Answer
+from otel_kit.export.answer import Answer, asked
 
 if TYPE_CHECKING:
     import ssl
@@ -139,12 +139,12 @@ def _retry_after(value: str | None) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, float(value))
+        return asked(float(value))
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+        return asked(parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

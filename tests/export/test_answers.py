@@ -77,3 +77,36 @@ def test_a_success_whose_body_cannot_be_read_is_a_success(rest: bytes) -> None:
         assert telemetry.shutdown(5)
         assert len(came) == 1
         assert telemetry.stats()["traces"]["delivered"] == 1
+
+
+@pytest.mark.parametrize("wish", ["0", "-1", "nan", "0.001", "Thu, 01 Jan 1998 00:00:00 GMT"])
+def test_a_retry_after_of_nothing_leaves_the_backoff(wish: str) -> None:
+    """A collector that asks for no wait gets requests as fast as they can be made."""
+    answer = f"HTTP/1.1 503 Busy\r\nRetry-After: {wish}\r\nContent-Length: 0\r\n\r\n".encode()
+    with answering(lambda connection: connection.sendall(answer)) as (url, came):
+        telemetry = started(url)
+        telemetry.tracer.start_span("step").end()
+        assert telemetry.force_flush(0.5) is False
+        assert len(came) == 1
+
+
+@pytest.mark.parametrize(
+    ("nanos", "seconds", "expected"), [(0, 0, None), (0, -5, None), (10**6, 0, None), (0, 2, 2.0)]
+)
+def test_a_retry_info_of_nothing_leaves_the_backoff(nanos: int, seconds: int, expected: float | None) -> None:
+    """A gRPC collector that asks for no wait gets requests as fast as they can be made."""
+    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+    from otel_kit.export import grpc
+
+    info = RetryInfo()
+    info.retry_delay.seconds, info.retry_delay.nanos = seconds, nanos
+    status = Status()
+    status.details.add().Pack(info)
+
+    class Error:
+        def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+            return (("grpc-status-details-bin", status.SerializeToString()),)
+
+    assert grpc._retry_after(Error()) == expected
