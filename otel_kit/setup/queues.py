@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_kit import _guard
@@ -53,7 +54,8 @@ class Queues:
 
     def __init__(self, started: Callable[[], object]) -> None:
         self._started = started
-        self._ledgers: dict[tuple[str, str], Ledger] = {}
+        # By signal, address and a number: two queues to one address must not settle each other's items.
+        self._ledgers: dict[tuple[str, str, int], Ledger] = {}
         self._outages: dict[str, Outage] = {}
         self._open: dict[Any, Batcher[Any]] = {}
         self._retired: list[Batcher[Any]] = []
@@ -64,7 +66,8 @@ class Queues:
         chosen: dict[Any, Batcher[Any]] = {}
         for place in places:
             key = (place.key, self._sizes(place.signal, settings))
-            chosen[key] = self._open.pop(key) if key in self._open else self._made(place, settings)
+            kept = self._open.pop(key) if key in self._open else None
+            chosen[key] = kept or self._made(place, settings, chosen.values())
             by_signal[place.signal].append(chosen[key])
         for batcher in self._open.values():
             batcher.retire()
@@ -73,12 +76,12 @@ class Queues:
         self._open = chosen
         return by_signal
 
-    def _made(self, place: Place, settings: Settings) -> Batcher[Any]:
+    def _made(self, place: Place, settings: Settings, others: Iterable[Batcher[Any]]) -> Batcher[Any]:
         size, capacity, delay = self._sizes(place.signal, settings)
         return Batcher(
             place.signal,
             place.make_sender(),
-            self._ledgers.setdefault((place.signal, place.address), Ledger()),
+            self._ledger(place, [*self.every(), *others]),
             self._outages.setdefault(place.address, Outage(place.address)),
             capacity=int(capacity),
             batch_size=int(size),
@@ -88,6 +91,13 @@ class Queues:
             remedy=ROOM.get(place.signal, ""),
             started=self._started,
         )
+
+    def _ledger(self, place: Place, batchers: Iterable[Batcher[Any]]) -> Ledger:
+        """Books that no queue writes into any more, or new ones."""
+        used = {id(batcher.ledger) for batcher in batchers}
+        keys = ((place.signal, place.address, number) for number in count())
+        ledgers = (self._ledgers.setdefault(key, Ledger()) for key in keys)
+        return next(each for each in ledgers if id(each) not in used and not each.waiting)
 
     @staticmethod
     def _sizes(signal: str, settings: Settings) -> tuple[float, float, float]:
@@ -137,15 +147,21 @@ class Queues:
     def stats(self, signal: str) -> dict[str, Any]:
         """The books of a signal: in all, and by endpoint."""
         endpoints = {
-            address: ledger.snapshot() for (name, address), ledger in self._ledgers.items() if name == signal
+            address: figures for (name, address), figures in self._figures().items() if name == signal
         }
         return {**add_up(endpoints.values()), "endpoints": endpoints}
+
+    def _figures(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The books by signal and address."""
+        readings: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for (signal, address, _), ledger in list(self._ledgers.items()):
+            readings.setdefault((signal, address), []).append(ledger.snapshot())
+        return {place: add_up(found) for place, found in readings.items()}
 
     def report_losses(self) -> None:
         """One line on stderr where something was not delivered; for the exit."""
         parts, room = [], set()
-        for (signal, address), ledger in self._ledgers.items():
-            figures = ledger.snapshot()
+        for (signal, address), figures in self._figures().items():
             missing = {
                 **figures["dropped"],
                 **({"unanswered": figures["waiting"]} if figures["waiting"] else {}),

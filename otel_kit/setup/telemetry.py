@@ -82,7 +82,7 @@ class Telemetry:
         if timeout is None:
             return self.settings.shutdown_timeout
         # Not a number that is none: no comparison with it holds, and so no deadline would ever come.
-        if not isinstance(timeout, Real) or isinstance(timeout, bool) or timeout != timeout:
+        if isinstance(timeout, bool) or not isinstance(timeout, Real) or timeout != timeout:
             raise TypeError(f"timeout is {timeout!r}; valid: seconds as a number, math.inf, or None")
         return timeout  # type: ignore[return-value]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import otel_kit
+from otel_kit.setup.telemetry import _runtime
 from tests.conftest import RunProgram
 from tests.receiver import Receiver, receiving
 
@@ -49,6 +50,44 @@ def test_what_waited_for_the_first_endpoint_still_goes_there(receiver: Receiver)
         assert second.force_flush(5)
         assert (len(receiver.spans), len(receiver.logs)) == (1, 1)
         assert (len(other.spans), len(other.logs)) == (1, 1)
+
+
+def test_a_flush_answers_for_the_queue_before_too(receiver: Receiver) -> None:
+    """What the queue with the new headers settles counts for what the one before it still holds."""
+    receiver.behave(status=503, headers={"Retry-After": "60"})
+    first = otel_kit.init_telemetry(
+        "one", endpoint=receiver.http, headers={"who": "a"}, process_metrics=False
+    )
+    for _ in range(10):
+        first.tracer.start_span("before").end()
+    assert not first.force_flush(0.5)
+    receiver.behave(hang=0.1)
+    second = otel_kit.init_telemetry(
+        "one", endpoint=receiver.http, headers={"who": "b"}, process_metrics=False
+    )
+    answers: list[bool] = []
+    second.tracer.start_span("after").end()
+    flush = threading.Thread(target=lambda: answers.append(second.force_flush(2)))
+    flush.start()
+    while flush.is_alive():
+        second.tracer.start_span("after").end()
+        time.sleep(0.01)
+    assert answers == [False]
+    books = second.stats()["traces"]
+    assert books["waiting"] >= 10
+    assert books["endpoints"] == {receiver.http: {name: books[name] for name in books if name != "endpoints"}}
+
+
+def test_the_books_do_not_grow_with_each_call(receiver: Receiver) -> None:
+    """Each call with other headers leaves books behind for ever, or what was counted before is forgotten."""
+    for number in range(10):
+        telemetry = otel_kit.init_telemetry(
+            "one", endpoint=receiver.http, headers={"who": str(number)}, process_metrics=False
+        )
+        telemetry.tracer.start_span("step").end()
+        assert telemetry.force_flush(5)
+    assert telemetry.stats()["traces"]["delivered"] == 10
+    assert len(_runtime._queues._ledgers) <= 3 * 3
 
 
 def test_after_shutdown_it_can_be_called_again(receiver: Receiver) -> None:
