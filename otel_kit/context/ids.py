@@ -116,7 +116,14 @@ def bind_context(**ids: object) -> None:
 
 
 def unbind_context(*names: str) -> None:
-    """Forget single ids, wherever they were bound. Unknown names are ignored."""
+    """Forget single ids, wherever they were bound. Unknown names are ignored.
+
+    Raises:
+        TypeError: a name is no text; nothing is forgotten then.
+    """
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of an id is {name!r}; valid: text such as 'request_id'")
     _replace(_local(), dict.fromkeys(names), owner=None)
 
 

@@ -11,6 +11,8 @@ import sys
 from opentelemetry import metrics
 from opentelemetry.metrics import Meter
 
+from otel_kit.signals.logs.values import text
+
 
 def get_meter(name: str | None = None) -> Meter:
     """A Meter of the global provider, which makes counters, histograms, gauges and observables.
@@ -18,4 +20,4 @@ def get_meter(name: str | None = None) -> Meter:
     Args:
         name: the instrumentation scope; the calling module's name by default.
     """
-    return metrics.get_meter(name or sys._getframe(1).f_globals.get("__name__", "otel_kit"))
+    return metrics.get_meter(text(name or sys._getframe(1).f_globals.get("__name__", "otel_kit")))

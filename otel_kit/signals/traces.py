@@ -14,6 +14,8 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import ProxyTracer, Span, Tracer
 
+from otel_kit.signals.logs.values import text
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 MOST_TRACERS = 1000
@@ -27,7 +29,7 @@ def get_tracer(name: str | None = None) -> Tracer:
     Args:
         name: the instrumentation scope; the calling module's name by default.
     """
-    scope = name or _module_of_caller()
+    scope = text(name or _module_of_caller())
     tracer = trace.get_tracer(scope)
     return LateTracer(scope, tracer) if isinstance(tracer, ProxyTracer) else tracer
 

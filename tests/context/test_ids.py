@@ -86,6 +86,15 @@ def test_without_a_block() -> None:
     assert current_context() == {}
 
 
+@pytest.mark.parametrize("name", [5, None, ["request_id"]])
+def test_a_name_that_is_no_text_is_named(name: Any) -> None:
+    """A wrong name to unbind is silently ignored, or raises without saying what it is."""
+    bind_context(request_id="r")
+    with pytest.raises(TypeError, match=r"the name of an id is .*; valid: text"):
+        unbind_context("request_id", name)
+    assert current_context() == {"request_id": "r"}
+
+
 def test_what_a_block_binds_without_a_block_ends_with_it() -> None:
     """``bind_context`` inside a ``bind`` block, or ``clear_context`` there, outlives the block."""
     with bind(request_id="r"):

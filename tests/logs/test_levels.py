@@ -49,6 +49,13 @@ def test_a_wrong_level_is_named(text: str, bad: str) -> None:
     assert bad in str(caught.value)
 
 
+@pytest.mark.parametrize("level", [None, 10, ["info"]])
+def test_a_level_that_is_no_text_is_named(level: Any) -> None:
+    """A wrong argument raises from deep inside instead of naming what is valid."""
+    with pytest.raises(TypeError, match=r"the level is .*; valid: text .* levels: trace, debug"):
+        set_level(level)
+
+
 @pytest.mark.parametrize(
     ("name", "threshold"),
     [("shop", 20), ("shop.pay", 10), ("shop.pay.card", 40), ("shop.payment", 20), ("other", 20), ("", 20)],

@@ -18,9 +18,10 @@ import pytest
 import structlog
 
 from otel_kit import semconv
-from otel_kit.signals import get_logger
+from otel_kit.signals import get_logger, get_meter, get_tracer
 from otel_kit.signals.logs import BoundLogger, activate, deactivate, install_bridges, levels, record
 from otel_kit.signals.logs.values import CYCLE, TOO_DEEP
+from tests.conftest import RunProgram
 
 METHODS = [
     ("trace", "TRACE", 1),
@@ -69,6 +70,44 @@ def test_log_takes_any_level(records: Any, level: Any, number: int) -> None:
     log.log(level, "sync")
     asyncio.run(log.alog(level, "async"))
     assert [r.severity_number.value for r in records.raw] == [number, number]
+
+
+class Unbound:
+    """A lazy object outside of what it stands for, as werkzeug's."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError("unbound")
+
+
+def test_a_level_that_cannot_tell_what_it_is(records: Any) -> None:
+    """A lazy object given as a level raises into the program."""
+    get_logger("shop").log(Unbound(), "here")  # type: ignore[arg-type]
+    assert records.one_raw.severity_text == "INFO"
+
+
+@pytest.mark.parametrize("name", [[], {}, [1], {"a": 1}, 5, b"shop"])
+def test_a_name_that_is_no_text_becomes_one(name: Any) -> None:
+    """A scope that is no text raises from deep inside OpenTelemetry."""
+    get_tracer(name).start_span("step").end()
+    get_meter(name).create_counter("steps").add(1)
+    get_logger(name).debug("step")
+
+
+def test_a_closed_stdout_is_nobodys_trouble(run_program: RunProgram) -> None:
+    """The first logger of a program that closed its stdout raises, because structlog asks it for a terminal."""
+    done = run_program(
+        """
+        import sys, otel_kit
+        sys.stdout.close()
+        otel_kit.init_telemetry("job", traces_exporter="none", metrics_exporter="none", logs_exporter="none")
+        otel_kit.get_logger().warning("still here")
+        assert sys.stdout.closed
+        """,
+        env={"OTEL_KIT_CONSOLE": "json"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "still here" in done.stderr
 
 
 def test_the_place_is_the_users(records: Any) -> None:

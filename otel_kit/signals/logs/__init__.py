@@ -1,6 +1,6 @@
 """Logs: what a program says, from wherever it says it, once.
 
-- ``logger``: our own structlog logger · ``chain``: its processors, in order
+- ``logger``: our own structlog logger · ``chain``: its processors, in order · ``structlog_import``: whatever stdout is
 - ``stdlib``: the bridge from ``logging`` · ``structlog_bridge``: from a structlog that the program configured itself
 - ``access``: the web server's lines about requests of which a record tells already
 - ``uncaught``: Python warnings and exceptions that nobody caught

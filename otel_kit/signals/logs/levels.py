@@ -97,9 +97,12 @@ def _level(name: str, part: str) -> int:
 
 def level_number(level: object) -> int:
     """The number of a level that a program gave to ``log.log()``: an integer or a name; INFO for anything else."""
-    if isinstance(level, int):
-        return level
-    return NAMES.get(level.lower(), INFO) if isinstance(level, str) else INFO
+    try:
+        if isinstance(level, int):
+            return int(level)
+        return NAMES.get(level.lower(), INFO) if isinstance(level, str) else INFO
+    except Exception:  # a lazy object that cannot tell what it is
+        return INFO
 
 
 def severity(level: int) -> tuple[int, str]:
@@ -165,8 +168,11 @@ def set_level(text: str) -> None:
         text: such as ``debug`` or ``info,sqlalchemy=warning,shop.pay=debug``. It replaces what was in force.
 
     Raises:
+        TypeError: it is no text.
         ValueError: a part of the text is no level; nothing is changed then.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the level is {text!r}; valid: text such as 'info,shop.pay=debug'; levels: {VALID}")
     use(parse_levels(text))
 
 

@@ -6,6 +6,9 @@ import sys
 from types import FrameType
 from typing import Any, Self, cast
 
+from otel_kit.signals.logs import structlog_import  # noqa: F401 (first: it may be impossible otherwise)
+
+# isort: split
 import structlog
 from structlog import BoundLoggerBase
 
