@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_kit import _guard
+from otel_kit import _guard, clear_context
 from tests.receiver import Receiver, receiving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,18 @@ def telemetry_is_reset() -> Iterator[None]:
     yield
     if setup := sys.modules.get("otel_kit.setup.telemetry"):
         setup._runtime.reset()
+
+
+@pytest.fixture(autouse=True)
+def the_program_is_as_before() -> Iterator[None]:
+    """No id and no logging configuration of one test reaches the next."""
+    root, disabled = logging.getLogger(), logging.root.manager.disable
+    level, handlers = root.level, root.handlers[:]
+    yield
+    clear_context()
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    logging.disable(disabled)
 
 
 @pytest.fixture

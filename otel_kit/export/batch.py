@@ -8,12 +8,14 @@ that (``after_shutdown``), and whatever the process holds when it dies by SIGKIL
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
@@ -102,7 +104,8 @@ class Batcher(Generic[T]):
         self._queue: deque[T] = deque()
         self._load = 0
         self._closed = self._stop = self._retired = False
-        self._wake = threading.Event()
+        # Not an Event: a signal's handler that emits may find the interrupted thread inside of it.
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._settled_some = threading.Condition(self.ledger.lock)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -140,7 +143,7 @@ class Batcher(Generic[T]):
             if load > self._capacity:
                 self._drop_oldest()
         if not before or before < self._batch_size <= load:
-            self._wake.set()
+            self._bell.put(None)
         if self._thread is None:
             self._start()
         if load > self._crowded:
@@ -179,7 +182,9 @@ class Batcher(Generic[T]):
 
     def _start(self) -> bool:
         """Start the thread if there is none; False where the interpreter starts no more threads."""
-        with self._starting:
+        if not self._starting.acquire(blocking=False):
+            return True  # somebody is at it: another thread, or this one, interrupted by a signal
+        try:
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=self._run, name=f"otel_kit {self.name}", daemon=True)
                 try:
@@ -188,6 +193,8 @@ class Batcher(Generic[T]):
                     return False
                 self._thread = thread
                 self._started()
+        finally:
+            self._starting.release()
         return True
 
     # -- flush and close
@@ -199,7 +206,7 @@ class Batcher(Generic[T]):
             self._hurry_target, self._hurry_until = ticket.target, max(self._hurry_until, deadline)
             if self._closed or not self._told:
                 self._resume_at = 0.0
-        self._wake.set()
+        self._bell.put(None)
         return ticket
 
     def wait(self, ticket: Ticket, deadline: float) -> bool:
@@ -247,7 +254,7 @@ class Batcher(Generic[T]):
             self._queue.clear()
             if weight:
                 self._settle(weight, UNREACHABLE)
-        self._wake.set()
+        self._bell.put(None)
 
     def close(self, deadline: float) -> bool:
         """Flush until ``deadline``, then drop the rest."""
@@ -259,7 +266,7 @@ class Batcher(Generic[T]):
     def retire(self) -> None:
         """Nobody writes here any more: deliver what waits, then let the thread end."""
         self._retired = True
-        self._wake.set()
+        self._bell.put(None)
 
     # -- the thread's side
 
@@ -283,8 +290,10 @@ class Batcher(Generic[T]):
 
     def _rest(self) -> None:
         while not self._stop and not (self._retired and not self._load) and (pause := self._pause()) > 0:
-            self._wake.wait(min(pause, LONGEST_SLEEP))
-            self._wake.clear()
+            with contextlib.suppress(Empty):
+                self._bell.get(timeout=min(pause, LONGEST_SLEEP))
+                while True:
+                    self._bell.get_nowait()
 
     def _pause(self) -> float:
         now = time.monotonic()

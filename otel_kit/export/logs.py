@@ -112,6 +112,8 @@ class Logger(APILogger):
                 step.on_emit(writable)
             if isinstance(writable, Record):
                 writable.limit()
+                # It is described by now. Its traceback would keep the locals of every frame while the record waits.
+                writable.log_record.exception = None
                 if not writable.wanted:
                     return
         except Exception as error:

@@ -128,11 +128,10 @@ class Queues:
         self._retired.clear()
 
     def is_free(self, patience: float) -> bool:
-        """Whether no thread keeps a lock of ours for longer than ``patience`` seconds."""
+        """Whether no thread, the calling one included, keeps a lock of ours for longer than ``patience`` seconds."""
         for ledger in self._ledgers.values():
-            if not ledger.lock.acquire(timeout=patience):
+            if not ledger.is_free(patience):
                 return False
-            ledger.lock.release()
         return True
 
     def renew(self) -> None:

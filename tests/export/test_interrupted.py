@@ -1,0 +1,106 @@
+"""Whoever emits while telemetry is interrupted in the middle: signal handlers, forks, finalizers."""
+
+from __future__ import annotations
+
+from tests.conftest import RunProgram
+
+NOBODY = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_METRICS_EXPORTER": "none"}
+
+
+def test_a_signal_handler_may_make_spans(run_program: RunProgram) -> None:
+    """A signal handler that makes a span hangs the program, or unbalances the books."""
+    done = run_program(
+        """
+        import signal, time, otel_kit
+        telemetry = otel_kit.init_telemetry("shop", console="off", instrument=(), traces_queue_size=200)
+
+        @otel_kit.span
+        def handler(*_):
+            pass
+
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            with otel_kit.span("work"):
+                pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        books = telemetry.stats()["traces"]
+        assert books["accepted"] == books["delivered"] + books["waiting"] + sum(books["dropped"].values()), books
+        print("done", books["accepted"])
+        """,
+        env=NOBODY,
+    )
+    assert done.stdout.startswith("done"), done.stderr
+
+
+def test_a_hook_of_the_program_may_emit_in_a_forked_child(run_program: RunProgram) -> None:
+    """A hook registered before ``init_telemetry`` that emits in the child hangs it, because a lock was held at the fork."""
+    done = run_program(
+        """
+        import os, threading, time
+
+        def born():
+            otel_kit.get_logger("child").info("born")
+            with otel_kit.span("born"):
+                pass
+
+        os.register_at_fork(after_in_child=born)
+        import otel_kit
+        otel_kit.init_telemetry("shop", console="off", instrument=())
+
+        def busy():
+            log = otel_kit.get_logger("busy")
+            while True:
+                log.info("at it")
+                with otel_kit.span("work"):
+                    pass
+
+        for _ in range(4):
+            threading.Thread(target=busy, daemon=True).start()
+        time.sleep(0.1)
+        children = []
+        for _ in range(10):
+            if not (child := os.fork()):
+                os._exit(0)
+            children.append(child)
+        until = time.monotonic() + 15
+        while children and time.monotonic() < until:
+            children = [child for child in children if not os.waitpid(child, os.WNOHANG)[0]]
+            time.sleep(0.02)
+        for child in children:
+            os.kill(child, 9)
+        print("hung", len(children), flush=True)
+        os._exit(0)
+        """,
+        env=NOBODY,
+    )
+    assert done.stdout.strip() == "hung 0", done.stderr
+
+
+def test_a_waiting_record_does_not_keep_the_locals_of_its_exception(run_program: RunProgram) -> None:
+    """A log record that waits for the collector keeps alive what the frames of its exception held."""
+    done = run_program(
+        """
+        import gc, weakref, otel_kit
+        otel_kit.init_telemetry("shop", console="off", instrument=())
+
+        class Large:
+            pass
+
+        def fail():
+            large = Large()
+            kept.append(weakref.ref(large))
+            raise ValueError("no")
+
+        kept = []
+        try:
+            fail()
+        except ValueError:
+            otel_kit.get_logger("shop").exception("it failed")
+        gc.collect()
+        print("kept", kept[0]() is not None)
+        """,
+        env=NOBODY,
+    )
+    assert done.stdout.strip() == "kept False", done.stderr
