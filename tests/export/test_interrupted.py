@@ -48,9 +48,9 @@ def test_a_hook_of_the_program_may_emit_in_a_forked_child(run_program: RunProgra
         os.register_at_fork(after_in_child=born)
         import otel_kit
         otel_kit.init_telemetry("shop", console="off", instrument=())
+        log = otel_kit.get_logger("busy")
 
         def busy():
-            log = otel_kit.get_logger("busy")
             while True:
                 log.info("at it")
                 with otel_kit.span("work"):
@@ -58,7 +58,7 @@ def test_a_hook_of_the_program_may_emit_in_a_forked_child(run_program: RunProgra
 
         for _ in range(4):
             threading.Thread(target=busy, daemon=True).start()
-        time.sleep(0.1)
+        time.sleep(0.3)
         children = []
         for _ in range(10):
             if not (child := os.fork()):
