@@ -120,7 +120,14 @@ class MeterProvider(APIMeterProvider):
             timeout: longest time for the callbacks of observable instruments, in seconds.
         """
         consumer, storage = self.real()._measurement_consumer, self._storage
-        data: MetricsData | None = None if storage is None else consumer.collect(storage, timeout * 1000)
+        if storage is None:
+            return None
+        try:
+            data: MetricsData | None = consumer.collect(storage, timeout * 1000)
+        except Exception:
+            if storage is self._storage:
+                raise
+            return None  # switched off meanwhile: nobody wants it any more
         return data
 
     def renew(self, first_measurement: Callable[[], object]) -> None:

@@ -219,9 +219,17 @@ class Consumer(SynchronousMeasurementConsumer):
         # Without the lock, which is held while callbacks run: one that hangs must not hang who makes instruments.
         self._async_instruments.append(instrument)
 
+    # Without that lock too, or switching off would wait for the callback; the provider lets one change in at a time.
+
     def add_metric_reader(self, metric_reader: MetricReader) -> None:
-        with self._lock:
-            self._reader_storages = {**self._reader_storages, metric_reader: self._storage(metric_reader)}
+        self._reader_storages = {**self._reader_storages, metric_reader: self._storage(metric_reader)}
+
+    def remove_metric_reader(self, metric_reader: MetricReader) -> None:
+        self._reader_storages = {
+            reader: storage
+            for reader, storage in self._reader_storages.items()
+            if reader is not metric_reader
+        }
 
     def start_over(self) -> None:
         """After a fork: fresh locks and no series."""

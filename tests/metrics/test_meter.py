@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -92,3 +93,21 @@ def test_nothing_of_the_sdk_is_imported_for_a_meter(run_program: Any) -> None:
         """
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_callback_that_hangs_holds_up_neither_shutdown_nor_exit(run_program: Any) -> None:
+    """A gauge whose callback hangs keeps shutdown for longer than its timeout, and the process from ending."""
+    began = time.monotonic()
+    done = run_program(
+        """
+        import time, otel_kit
+        telemetry = otel_kit.init_telemetry(
+            "shop", endpoint="http://127.0.0.1:9", console="off", instrument=(), process_metrics=False
+        )
+        telemetry.meter.create_observable_gauge("stock", [lambda options: time.sleep(20) or ()])
+        began = time.monotonic()
+        print(telemetry.shutdown(1), time.monotonic() - began < 2.5)
+        """
+    )
+    assert done.stdout == "False True\n", done.stderr
+    assert time.monotonic() - began < 10
