@@ -107,7 +107,7 @@ class Collector:
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._done = threading.Condition()
-        self._asked = self._answered = 0
+        self._asked = self._answered = self._failed = 0
         self._thread: threading.Thread | None = None
 
     def start(self) -> bool:
@@ -131,11 +131,12 @@ class Collector:
         return asked
 
     def wait(self, asked: int, deadline: float) -> bool:
-        """Wait for that collection until ``deadline`` (``time.monotonic()``); False if it did not come."""
+        """Wait for that collection until ``deadline`` (``time.monotonic()``); False if it failed or did not come."""
         if not self.start():
             return self._collect_now()
         with self._done:
-            return self._done.wait_for(lambda: self._answered >= asked, deadline - time.monotonic())
+            came = self._done.wait_for(lambda: self._answered >= asked, deadline - time.monotonic())
+            return came and self._failed < asked
 
     def stop(self) -> None:
         """Let the thread end."""
@@ -154,11 +155,12 @@ class Collector:
                 self._wake.wait(min(due - time.monotonic(), LONGEST_SLEEP))
                 self._wake.clear()
                 continue
-            if asked > self._answered or not self._behind():
-                self._collect_now()
+            wanted = asked > self._answered
+            done = self._collect_now() if wanted or not self._behind() else True
             due = time.monotonic() + self._interval
             with self._done:
                 self._answered = asked
+                self._failed = self._failed if done else asked
                 self._done.notify_all()
 
     def _first(self, timeout: float) -> MetricsData | None:

@@ -11,7 +11,7 @@ instruments that contain errors; ``Consumer`` adds the ids; ``Storage`` keeps a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from time import time_ns
 from typing import Any
 
@@ -160,17 +160,19 @@ class Meter(sdk.Meter):
     def create_observable_counter(
         self, name: str, callbacks: Any = None, unit: str = "", description: str = ""
     ) -> Any:
-        return _made(super().create_observable_counter, name, callbacks, unit, description)
+        return _observing(_made(super().create_observable_counter, name, callbacks, unit, description))
 
     def create_observable_up_down_counter(
         self, name: str, callbacks: Any = None, unit: str = "", description: str = ""
     ) -> Any:
-        return _made(super().create_observable_up_down_counter, name, callbacks, unit, description)
+        return _observing(
+            _made(super().create_observable_up_down_counter, name, callbacks, unit, description)
+        )
 
     def create_observable_gauge(
         self, name: str, callbacks: Any = None, unit: str = "", description: str = ""
     ) -> Any:
-        return _made(super().create_observable_gauge, name, callbacks, unit, description)
+        return _observing(_made(super().create_observable_gauge, name, callbacks, unit, description))
 
     def renew(self) -> None:
         """After a fork: the locks may have been held by threads that are gone."""
@@ -190,6 +192,34 @@ def _guarded(instrument: Any, method: str) -> Any:
     if isinstance(instrument, _Instrument) and method not in vars(instrument):
         setattr(instrument, method, _contained(getattr(instrument, method)))
     return instrument
+
+
+def _observing(instrument: Any) -> Any:
+    """Contain each callback: the SDK lets through what is no Exception, and the whole collection with it."""
+    if isinstance(instrument, _Instrument) and "_otel_kit_contained" not in vars(instrument):
+        vars(instrument)["_otel_kit_contained"] = True
+        callbacks: list[Any] = instrument._callbacks  # type: ignore[attr-defined]
+        callbacks[:] = map(_observed, callbacks)
+    return instrument
+
+
+def _observed(callback: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Iterable[Any]]:
+    def observed(options: Any) -> Iterable[Any]:
+        found: list[Any] = []
+        try:
+            found.extend(callback(options))
+        except BaseException as error:
+            if _is_for_the_program(error):
+                raise
+            _guard.contained("metrics.callback", error)
+        return found
+
+    return observed
+
+
+def _is_for_the_program(error: BaseException) -> bool:
+    """Whether it ends the program, as Ctrl-C does while the main thread collects."""
+    return isinstance(error, (KeyboardInterrupt, SystemExit)) and current_thread() is main_thread()
 
 
 def _contained(record: Callable[..., None]) -> Callable[..., None]:

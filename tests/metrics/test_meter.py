@@ -11,6 +11,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
+from otel_kit import _guard
+from otel_kit.export.metrics import Collector
 from otel_kit.pipeline.series import MeterProvider
 
 
@@ -111,3 +113,20 @@ def test_a_callback_that_hangs_holds_up_neither_shutdown_nor_exit(run_program: A
     )
     assert done.stdout == "False True\n", done.stderr
     assert time.monotonic() - began < 10
+
+
+def test_a_collection_that_fails_makes_the_flush_fail() -> None:
+    """A flush says True though the metrics could not be collected."""
+    _guard.reset()
+    broken = [True]
+
+    def collect(_: float) -> None:
+        if broken[0]:
+            raise OSError("no file descriptors")
+
+    collector = Collector((), collect, interval=60, timeout=1, clean=lambda data: data)
+    assert not collector.wait(collector.ask(), time.monotonic() + 5)
+    broken.clear()
+    broken.append(False)
+    assert collector.wait(collector.ask(), time.monotonic() + 5)
+    collector.stop()

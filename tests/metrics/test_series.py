@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import sys
@@ -362,6 +363,21 @@ def test_a_callback_that_hangs_does_not_hang_who_makes_instruments() -> None:
     finally:
         release.set()
         collecting.join()
+
+
+def test_a_callback_that_raises_anything_costs_itself_alone() -> None:
+    """A callback that is cancelled takes the whole collection along."""
+    _guard.reset()
+    bench = Bench()
+
+    def cancelled(_: CallbackOptions) -> list[Observation]:
+        raise asyncio.CancelledError
+
+    bench.meter.create_observable_gauge("m", [cancelled, lambda _: [Observation(7)]])
+    bench.meter.create_counter("n").add(1)
+    assert [point.value for point in bench.points("m")] == [7]
+    assert [point.value for point in bench.points("n")] == [1]
+    assert _guard.contained_counts() == {"metrics.callback": 2}
 
 
 def test_a_measurement_costs_no_more_than_the_sdk_s() -> None:
