@@ -7,9 +7,10 @@ connections and errors are switched on, its durations are not, because ours lead
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
 from importlib import import_module
@@ -82,9 +83,19 @@ def _switch_on_own_metrics() -> None:
     try:
         found = observability.get_observability_instance()
         if not found.is_enabled():
-            found.init(observability.OTelConfig())
+            _quietly(lambda: found.init(observability.OTelConfig()))
     except Exception as error:
         _guard.contained("instrument.redis", error)
+
+
+def _quietly(step: Callable[[], object]) -> None:
+    """It logs that it was switched on, which the program did not ask for."""
+    logger = logging.getLogger("redis.observability.providers")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        step()
+    finally:
+        logger.disabled = disabled
 
 
 def _watched(original: Any, *, whole: bool) -> Any:

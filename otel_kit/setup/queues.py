@@ -129,10 +129,7 @@ class Queues:
 
     def is_free(self, patience: float) -> bool:
         """Whether no thread, the calling one included, keeps a lock of ours for longer than ``patience`` seconds."""
-        for ledger in self._ledgers.values():
-            if not ledger.is_free(patience):
-                return False
-        return True
+        return all(ledger.is_free(patience) for ledger in self._ledgers.values())
 
     def renew(self) -> None:
         """In a forked child: empty queues and empty books."""

@@ -124,7 +124,9 @@ def test_what_leaves_the_application_reaches_the_server(captured: Any) -> None:
     assert (span.attributes["error.type"], span.status.status_code.name) == ("KeyError", "ERROR")
     assert span.attributes["code.function.name"].endswith("<locals>.app")
     assert "http.response.status_code" not in span.attributes
-    [exception] = [record for record in captured.logs if record.attributes.get("exception.type") == "KeyError"]
+    [exception] = [
+        record for record in captured.logs if record.attributes.get("exception.type") == "KeyError"
+    ]
     assert exception.trace_id == span.context.trace_id
 
 

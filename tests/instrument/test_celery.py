@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,8 +46,12 @@ def again(self: Any) -> int:
 def worker() -> Iterator[None]:
     from celery.contrib.testing.worker import start_worker
 
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel="error", shutdown_timeout=10):
         yield
+    root.setLevel(level)  # Celery makes itself at home
+    root.handlers[:] = handlers
 
 
 @pytest.fixture

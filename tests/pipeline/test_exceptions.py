@@ -239,7 +239,7 @@ def test_an_exception_in_fastapi_under_uvicorn(run_program: Any) -> None:
             raise KeyError("plain")
 
         def told():
-            return [log for log in captured.logs if log.exception]
+            return [log for log in captured.logs if "exception.type" in log.attributes]
 
         with capture(instrument=["fastapi"]) as captured:
             server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
