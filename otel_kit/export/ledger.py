@@ -68,9 +68,7 @@ _held: list[Any] = []
 
 def _before_fork() -> None:
     with contextlib.suppress(RuntimeError):  # a ledger was made at this very moment
-        for ledger in list(_all):
-            if ledger.lock.acquire(timeout=FORK_PATIENCE):
-                _held.append(ledger.lock)
+        _held.extend(each.lock for each in list(_all) if each.lock.acquire(timeout=FORK_PATIENCE))
 
 
 def _after_fork() -> None:
