@@ -19,7 +19,7 @@ def test_a_signal_handler_may_make_spans(run_program: RunProgram) -> None:
             pass
 
         signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)  # slower than the handler, or it interrupts itself
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             with otel_kit.span("work"):
