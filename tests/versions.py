@@ -73,7 +73,7 @@ def prepare(row: Row, python: str) -> Path:
     home = CACHE / row.name
     home.parent.mkdir(parents=True, exist_ok=True)
     inside = ("--python", str(home / "bin/python"))
-    pins = home.with_suffix(".txt")
+    pins = CACHE / f"{row.name}.txt"
     uv("venv", "--clear", "--python", python, str(home))
     pins.write_text("")
     if row.resolution != "highest":
