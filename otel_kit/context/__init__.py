@@ -5,6 +5,9 @@
 - ``propagation``: take chosen ones to the next service as W3C baggage
 - ``request_ids``: the ids of a request, in its headers and in those of outgoing calls
 - ``reported``: which exceptions have been told already
+- ``described``: what is said about an exception beside its traceback
+- ``tally``: what is counted within a piece of work
+- ``parts``: which parts of the toolkit are on
 """
 
 from __future__ import annotations

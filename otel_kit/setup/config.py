@@ -124,6 +124,7 @@ class Settings:
     redact_rules: Mapping[str, Any]
     instrument: str | tuple[str, ...]
     disabled_instrumentations: tuple[str, ...]
+    disabled_toolkit: tuple[str, ...]
     slow_callback: float
 
     access_log: bool

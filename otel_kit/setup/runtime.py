@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
-from otel_kit.context import carry_threads
+from otel_kit.context import carry_threads, parts
 from otel_kit.export.batch import Batcher
 from otel_kit.export.console.logs import ConsoleLogProcessor
 from otel_kit.export.logs import Inside, LogQueue
@@ -219,6 +219,7 @@ class Runtime:
     def _turn_on(self, settings: Settings) -> None:
         """What reaches into the program, last: everything behind it is ready."""
         logs.activate(console=console_of(settings) is not None, levels=settings.log_level)
+        parts.switch(on=True, without=settings.disabled_toolkit)
         logs.install_bridges(
             warnings=settings.capture_warnings, uncaught_exceptions=settings.capture_uncaught
         )
@@ -294,6 +295,7 @@ class Runtime:
 
     def _switch_off(self, *, leaving: bool = False) -> None:
         logs.deactivate()
+        parts.switch(on=False)
         if not leaving:
             logs.remove_bridges()
             uninstrument_all()

@@ -30,6 +30,7 @@ from otel_kit.setup.values import (
     SIGNALS,
     TEXT,
     TIMEOUT,
+    TOOLKIT,
     Headers,
     Kind,
     choice,
@@ -227,6 +228,11 @@ _LIBRARIES = [
             "how long a callback may hold asyncio's event loop up before a log record says so; 0 for never"),
 ]  # fmt: skip
 
+_TOOLKIT = [
+    Setting("disabled_toolkit", TOOLKIT, (), "OTEL_KIT_DISABLED_TOOLKIT",
+            "parts of the toolkit that emit nothing; * for all"),
+]  # fmt: skip
+
 _WEB = [
     Setting("access_log", FLAG, True, "OTEL_KIT_ACCESS_LOG",
             "one log record for each request to this program"),
@@ -308,6 +314,7 @@ GROUPS: dict[str, list[Setting]] = {
     "Web servers": _WEB,
     "Databases": _SQL,
     "HTTP clients": _CLIENTS,
+    "Toolkit": _TOOLKIT,
     "Limits": _LIMITS,
 }
 TABLE: tuple[Setting, ...] = tuple(row for rows in GROUPS.values() for row in rows)

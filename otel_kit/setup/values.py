@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from otel_kit.context.parts import PARTS
 from otel_kit.instrument import LIBRARIES
 from otel_kit.setup.urls import MASK, is_url
 from otel_kit.signals.logs.levels import parse_levels
@@ -230,6 +231,12 @@ def _library_names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _toolkit(value: Any) -> tuple[str, ...]:
+    names = _library_names(value)
+    require(set(names) <= {*PARTS, "*"})
+    return names
+
+
 def _instrument(value: Any) -> str | tuple[str, ...]:
     names = _library_names(value)
     if names == ("auto",):
@@ -290,6 +297,7 @@ IDENTITY = Kind(
 )
 LIBRARY_NAMES = Kind("a list of names, or *", _library_names, _library_names)
 INSTRUMENT = Kind(f"auto, none or a list of {in_words(LIBRARIES, 'and')}", _instrument, _instrument)
+TOOLKIT = Kind(f"a list of {in_words(PARTS, 'and')}, or *", _toolkit, _toolkit)
 PROPAGATORS = Kind(
     "a list of tracecontext, baggage and installed propagators such as b3 (none alone)",
     _propagators,
