@@ -45,6 +45,8 @@ def instrument() -> None:
             seconds = monotonic() - begun
             if seconds >= Threshold.seconds:
                 _tell(handle, seconds)
+            # The traceback of a task that failed holds this frame, and through it the task: it would never be told.
+            del handle
 
         setattr(Handle, "_run", run)  # noqa: B010  (mypy knows that methods are not assigned to)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import time
 from collections.abc import Iterator
 
@@ -116,3 +117,26 @@ def test_an_exception_of_a_callback_goes_where_it_always_went(seen: Captured) ->
 
     asyncio.run(work())
     assert [type(error) for error in heard] == [ZeroDivisionError]
+
+
+def test_a_task_that_failed_unseen_is_told_at_once(seen: Captured) -> None:
+    """What a task raised and nobody asked for is told at the next garbage collection, or when the program ends."""
+    heard = []
+
+    def fail() -> None:
+        raise ValueError("v")
+
+    async def task() -> None:
+        fail()
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: heard.append(what["message"]))
+        asyncio.create_task(task())  # noqa: RUF006
+        await asyncio.sleep(0.01)
+        assert heard == ["Task exception was never retrieved"]
+
+    gc.disable()
+    try:
+        asyncio.run(work())
+    finally:
+        gc.enable()

@@ -128,7 +128,7 @@ def test_hooks_of_a_program(run_program: Any) -> None:
         import asyncio
         import threading
         import otel_kit
-        otel_kit.init_telemetry("checkout", capture_uncaught=True, log_level="info,asyncio=error", instrument=())
+        otel_kit.init_telemetry("checkout", capture_uncaught=True, log_level="info,asyncio=error")
         def fail(): raise ValueError("v")
         thread = threading.Thread(target=fail, name="worker")
         thread.start(); thread.join()
