@@ -3,10 +3,13 @@
 Measured at ``Handle._run``, which every callback of asyncio's own loops passes: 0.2 µs for each. uvloop has handles of
 its own in C, so nothing is seen there. A task is told at the place where it stands after the step, which is the line that it
 awaits next: what held the loop up is in that function, above that line.
+
+Imports hold the loop up, too, above all as a server starts: once, and by no fault of a line. What they explain is no warning.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
@@ -20,9 +23,13 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from otel_kit import _guard, semconv
 from otel_kit.context.place import is_users
 from otel_kit.instrument._loop import Threshold
+from otel_kit.signals.logs import levels
 
+LOGGER = "otel_kit.asyncio"
 LONGEST = 256
 DEEPEST = 100  # coroutines that await each other
+# Measured: 2 ms for a module of fastapi, sqlalchemy or celery from a warm disk; a cold one takes several times as long.
+IMPORT_SECONDS = 0.02
 
 _lock = threading.Lock()
 _run: Callable[..., None] | None = None
@@ -40,11 +47,11 @@ def instrument() -> None:
 
         @wraps(original)
         def run(handle: Any) -> None:
-            begun = monotonic()
+            modules, begun = len(sys.modules), monotonic()
             original(handle)
             seconds = monotonic() - begun
             if seconds >= Threshold.seconds:
-                _tell(handle, seconds)
+                _tell(handle, seconds, len(sys.modules) - modules)
             # The traceback of a task that failed holds this frame, and through it the task: it would never be told.
             del handle
 
@@ -62,25 +69,32 @@ def undo() -> None:
             _run = None
 
 
-def _tell(handle: Any, seconds: float) -> None:
+def _tell(handle: Any, seconds: float, imported: int) -> None:
     try:
-        # In the callback's own context: the record belongs to the request that held up the others.
-        handle._context.run(_emit, handle._callback, seconds)
+        is_explained = seconds - imported * IMPORT_SECONDS < Threshold.seconds
+        severity = SeverityNumber.DEBUG if is_explained else SeverityNumber.WARN
+        if levels.threshold(LOGGER) <= (levels.DEBUG if is_explained else levels.WARNING):
+            # In the callback's own context: the record belongs to the request that held up the others.
+            handle._context.run(_emit, handle._callback, seconds, max(0, imported), severity)
     except Exception as error:
         _guard.contained("instrument.asyncio", error)
 
 
-def _emit(callback: Any, seconds: float) -> None:
+def _emit(callback: Any, seconds: float, imported: int, severity: SeverityNumber) -> None:
     task = _task_of(callback)
     place, name = _place_of(task.get_coro() if task is not None else callback)
     attributes = {semconv.ASYNCIO_DURATION: seconds, **place}
     if task is not None:
         attributes[semconv.ASYNCIO_TASK_NAME] = task.get_name()[:LONGEST]
-    logs_api.get_logger("otel_kit.asyncio").emit(
+    body = f"the event loop was held up for {seconds:.3f} s by {name}"
+    if imported:
+        attributes[semconv.ASYNCIO_IMPORTED_MODULES] = imported
+        body += f", while {imported} modules were imported"
+    logs_api.get_logger(LOGGER).emit(
         LogRecord(
-            severity_number=SeverityNumber.WARN,
-            severity_text="WARN",
-            body=f"the event loop was held up for {seconds:.3f} s by {name}",
+            severity_number=severity,
+            severity_text=severity.name,
+            body=body,
             event_name=semconv.EVENT_ASYNCIO_BLOCKED,
             attributes=attributes,
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,37 @@ def test_the_threshold_can_be_chosen(seen: Captured) -> None:
     _loop.use(0)
     asyncio.run(outer())
     assert len(seen.logs) == 1
+
+
+@pytest.mark.parametrize(("modules", "severity"), [(20, "DEBUG"), (2, "WARN")])
+def test_what_imports_explain_is_no_warning(
+    seen: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules: int, severity: str
+) -> None:
+    """A server that imports its application in the loop is warned at each start, or a step that blocks is hidden by an import."""
+    otel_kit.set_level("debug")
+    monkeypatch.syspath_prepend(tmp_path)
+    for number in range(modules):
+        (tmp_path / f"lazy_{modules}_{number}.py").write_text(f"import time; time.sleep({0.2 / modules})")
+
+    async def start() -> None:
+        for number in range(modules):
+            importlib.import_module(f"lazy_{modules}_{number}")
+
+    asyncio.run(start())
+    (log,) = [log for log in seen.logs if log.event_name]
+    assert (log.severity_text, log.attributes["otel_kit.asyncio.imported_modules"]) == (severity, modules)
+    assert f"while {modules} modules were imported" in log.body
+    otel_kit.set_level("info")
+    asyncio.run(outer())
+    assert [log.severity_text for log in seen.logs if log.event_name] == [severity, "WARN"]
+
+
+def test_the_level_holds(seen: Captured) -> None:
+    """A program that wants errors only of this is warned nevertheless."""
+    otel_kit.set_level("info,otel_kit.asyncio=error")
+    asyncio.run(outer())
+    otel_kit.set_level("info")
+    assert seen.logs == []
 
 
 def test_off_is_off(seen: Captured) -> None:
