@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
+from otel_kit.context import tally
 from otel_kit.instrument._client_choice import current
 from otel_kit.instrument._client_template import KEY as _TEMPLATE_KEY
 from otel_kit.instrument._client_url import Place, described
@@ -202,7 +203,9 @@ class Call:
     def _over(self) -> None:
         try:
             # Still in the span's context, so that the exemplar points at it.
-            _duration().record(perf_counter() - self._begun, self._counted)
+            duration = perf_counter() - self._begun
+            _duration().record(duration, self._counted)
+            tally.count(tally.HTTP_CALL, duration)
             if self._resent:
                 self.span.set_attribute(semconv.HTTP_REQUEST_RESEND_COUNT, self._resent)
             self.span.end()

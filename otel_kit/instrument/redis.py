@@ -24,6 +24,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
+from otel_kit.context import tally
 from otel_kit.instrument._instruments import Instruments
 
 SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -205,9 +206,11 @@ class _Operation:
         lookups = _emitted.counter(
             semconv.METRIC_CACHE_LOOKUPS, "{lookup}", "Values that were looked for in a cache."
         )
-        for result, count in (("hit", hits), ("miss", len(items) - hits)):
+        results = (("hit", tally.CACHE_HIT, hits), ("miss", tally.CACHE_MISS, len(items) - hits))
+        for result, kind, count in results:
             if count:
                 lookups.add(count, {semconv.DB_SYSTEM_NAME: "redis", semconv.CACHE_RESULT: result})
+                tally.count(kind, times=count)
 
     def _over(self) -> None:
         try:
@@ -216,7 +219,9 @@ class _Operation:
                 "Duration of database client operations.",
                 SECONDS,
             )
-            duration.record(perf_counter() - self._begun, self._counted)
+            took = perf_counter() - self._begun
+            duration.record(took, self._counted)
+            tally.count(tally.CACHE_CALL, took)
             self._span.end()
         except Exception as error:
             _guard.contained("instrument.redis", error)

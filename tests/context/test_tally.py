@@ -76,3 +76,46 @@ def test_facts_reach_every_open_tally() -> None:
     with Notes() as outer, tally.Tally(), Notes() as inner:
         tally.tell("check", name="null rate", passed=False)
     assert outer.heard == inner.heard == [("check", {"name": "null rate", "passed": False})]
+
+
+def test_tasks_that_start_their_successor_keep_no_line() -> None:
+    """Each of a thousand tasks that start the next one keeps all before it in memory, and counts into them."""
+    depths: list[int] = []
+
+    async def work(left: int) -> None:
+        with tally.Tally() as counted:
+            tally.count(tally.QUERY)
+            if left:
+                asyncio.get_running_loop().create_task(work(left - 1))
+        await asyncio.sleep(0)
+        depth, step = 0, counted
+        while step is not None:
+            depth, step = depth + 1, step._around  # type: ignore[assignment]
+        depths.append(depth)
+
+    async def program() -> None:
+        await work(1000)
+        while len(depths) <= 1000:
+            await asyncio.sleep(0)
+
+    asyncio.run(program())
+    assert max(depths) <= 3
+
+
+def test_work_in_steps_counts_what_its_steps_do() -> None:
+    """A tally of several steps has what happened between them, or lacks what happened in them."""
+    counted = tally.Tally()
+    with tally.Tally() as outer:
+        for _ in range(3):
+            with counted.step():
+                tally.count(tally.QUERY)
+            tally.count(tally.HTTP_CALL)
+    assert (counted.counts, outer.counts) == ({"query": 3}, {"query": 3, "http_call": 3})
+
+
+def test_a_step_inside_of_itself_ends() -> None:
+    """Counting never ends where a step of some work begins another step of the same work."""
+    counted = tally.Tally()
+    with tally.Tally() as outer, counted.step(), tally.Tally(), counted.step():
+        tally.count(tally.QUERY)
+    assert counted.counts == outer.counts == {"query": 1}

@@ -10,6 +10,7 @@ from opentelemetry.context import get_value
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from otel_kit import _guard, semconv
+from otel_kit.context import tally
 from otel_kit.instrument._sql import current
 from otel_kit.instrument.sqlalchemy import comment, repeats, slow, transactions
 from otel_kit.instrument.sqlalchemy.database import Described, database_of, rows_of
@@ -111,6 +112,7 @@ def _fail(query: Query, error: BaseException, context: Any) -> None:
 def _end(query: Query, duration: float, facts: dict[str, Any], context: Any) -> None:
     query.span.end()
     figures().duration.record(duration, facts)
+    tally.count(tally.QUERY, duration)
     choice = current()
     if choice.slow_query and duration >= choice.slow_query:
         slow.tell(query.span, query.described, duration)

@@ -16,6 +16,7 @@ from opentelemetry._logs import SeverityNumber, get_logger
 from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 
 from otel_kit import _guard, semconv
+from otel_kit.context import tally
 from otel_kit.context.reported import said_by_program
 from otel_kit.signals.logs.levels import severity
 from otel_kit.signals.logs.values import plain_attributes, text
@@ -49,7 +50,9 @@ class _Depth(threading.local):
 state = _State()
 _depth = _Depth()
 _scopes: dict[str, tuple[Callable[..., None], bool]] = {}
-_severities: dict[int, tuple[SeverityNumber, str]] = {}
+_severities: dict[int, tuple[SeverityNumber, str, str]] = {}
+# Counted under Python's names of the levels.
+_COUNTED = {"WARN": "warning", "FATAL": "critical"}
 
 
 def switch(*, active: bool, console: bool) -> None:
@@ -128,7 +131,8 @@ def emit(
         exception: becomes ``exception.type``, ``.message`` and ``.stacktrace``.
         shown: the program prints this event itself, so our console must not.
     """
-    number, known_name = _severities.get(level) or _severity(level)
+    number, known_name, counted = _severities.get(level) or _severity(level)
+    tally.count(counted)
     now = time_ns()
     emit_by, is_careful = _scopes.get(name) or _scope(name)
     if not is_careful:
@@ -157,9 +161,9 @@ def emit(
         _depth.value = depth
 
 
-def _severity(level: int) -> tuple[SeverityNumber, str]:
+def _severity(level: int) -> tuple[SeverityNumber, str, str]:
     number, name = severity(level)
-    found = SeverityNumber(number), name
+    found = SeverityNumber(number), name, tally.LOG + _COUNTED.get(name, name.lower())
     if len(_severities) < MAX_SCOPES:
         _severities[level] = found
     return found
