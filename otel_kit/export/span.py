@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Clean = Callable[[Any], Any]
 OnException = Callable[[BaseException, SpanContext, str], None]
+Describe = Callable[[BaseException, SpanContext], Mapping[str, Any]]
 
 _logger = logging.getLogger(__name__)
 _MARK = "__otel_kit_recorded__"
@@ -57,6 +58,7 @@ class Live:
         "always_local",
         "always_root",
         "clean",
+        "describe",
         "ids",
         "limits",
         "longest",
@@ -74,9 +76,10 @@ class Live:
         ids: IdGenerator,
         clean: Clean,
         on_exception: OnException | None,
+        describe: Describe | None,
     ) -> None:
         self.resource, self.sampler, self.limits, self.ids = resource, sampler, limits, ids
-        self.clean, self.on_exception = clean, on_exception
+        self.clean, self.on_exception, self.describe = clean, on_exception, describe
         self.most = or_unlimited(limits.max_span_attributes)
         self.longest = min(LONGEST_TEXT, or_unlimited(limits.max_span_attribute_length))
         # The two usual answers of the usual sampler are known without asking it.
@@ -243,7 +246,7 @@ class Span(sdk.Span):
         elif _called_by_use_span():
             self._raised(exception, record=True, status=False)
         else:
-            self._record(exception, attributes, timestamp)
+            self._record(exception, {**self._described(exception), **dict(items_of(attributes))}, timestamp)
 
     def note_exception(self, exception: BaseException) -> None:
         """Note that an exception ends what this span stands for, as when it leaves a block of it."""
@@ -289,6 +292,8 @@ class Span(sdk.Span):
             return
         if (record or status) and semconv.ERROR_TYPE not in self._attributes:
             self.set_attribute(semconv.ERROR_TYPE, type_name(error))
+        if record or status:
+            self.set_attributes(self._described(error))
         if record and not self._is_recorded(error):
             self._record(error)
         if status:
@@ -308,6 +313,10 @@ class Span(sdk.Span):
                 self._live.on_exception(error, self._context, self._tracer._instrumentation_scope.name)
             except Exception as failure:
                 _guard.contained("traces.on_exception", failure)
+
+    def _described(self, error: BaseException) -> Mapping[str, Any]:
+        describe = self._live.describe
+        return {} if describe is None else describe(error, self._context)
 
     def _is_recorded(self, error: BaseException) -> bool:
         # Per trace, because some programs raise one exception object in many requests.

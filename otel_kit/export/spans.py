@@ -33,7 +33,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from otel_kit import _guard
 from otel_kit.export import plain
 from otel_kit.export.plain import is_a, items_of, nanoseconds, plain_value, text_of
-from otel_kit.export.span import Clean, Live, OnException, Span
+from otel_kit.export.span import Clean, Describe, Live, OnException, Span
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -308,6 +308,7 @@ class TracerProvider(sdk.TracerProvider):
         clean: makes any value one that can be sent; called in the program's thread for values that are not
             ``str``, ``bool``, ``int`` or ``float``.
         on_exception: called once for each exception that is recorded, with its span's context and scope name.
+        describe: gives further attributes of an exception that leaves a span, which the span gets.
         id_generator: by default random ids.
     """
 
@@ -320,6 +321,7 @@ class TracerProvider(sdk.TracerProvider):
         processors: Sequence[sdk.SpanProcessor] = (),
         clean: Clean | None = None,
         on_exception: OnException | None = None,
+        describe: Describe | None = None,
         id_generator: IdGenerator | None = None,
     ) -> None:
         self.processors = Processors(processors)
@@ -332,7 +334,7 @@ class TracerProvider(sdk.TracerProvider):
             id_generator=id_generator or RandomIds(),
             span_limits=span_limits or default_limits(),
         )
-        self._clean, self._on_exception = clean or plain_value, on_exception
+        self._clean, self._on_exception, self._describe = clean or plain_value, on_exception, describe
         self._refresh()
 
     def reconfigure(
@@ -344,6 +346,7 @@ class TracerProvider(sdk.TracerProvider):
         processors: Sequence[sdk.SpanProcessor] | None = None,
         clean: Clean | None = None,
         on_exception: OnException | EllipsisType | None = ...,
+        describe: Describe | None = None,
     ) -> None:
         """Replace what is given, for new spans of all tracers; the processors for spans under way, too.
 
@@ -354,6 +357,7 @@ class TracerProvider(sdk.TracerProvider):
         self.sampler = sampler or self.sampler
         self._span_limits = span_limits or self._span_limits
         self._clean = clean or self._clean
+        self._describe = describe or self._describe
         if not isinstance(on_exception, EllipsisType):
             self._on_exception = on_exception
         self._refresh()
@@ -392,6 +396,7 @@ class TracerProvider(sdk.TracerProvider):
             self.id_generator,
             self._clean,
             self._on_exception,
+            self._describe,
         )
 
     def _update_resource(self, resource: Resource) -> None:

@@ -14,6 +14,8 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_kit import semconv
+from otel_kit.context import tally
+from otel_kit.context.described import description_of
 from otel_kit.context.place import place_of
 from otel_kit.context.reported import Report, is_reported, is_said_by_program, mark_reported, report_of
 
@@ -44,12 +46,13 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
         exception=exception,
     )
     logs_api.get_logger(scope_name).emit(record)
+    tally.count(f"{tally.LOG}error")
     # Also where no pipeline of ours has done so.
     mark_reported(exception, Report(*span_context[:2], span_context.trace_flags))
 
 
 class ReportedExceptions(LogRecordProcessor):
-    """Sees to it that each exception is told once, with its traceback, whoever is the first.
+    """Sees to it that each exception is told once, with its traceback, whoever is the first; and described each time.
 
     What the program itself says about an exception that was told is kept, without a second traceback, and
     leads to where it was told. A library's record about it is not wanted.
@@ -62,6 +65,9 @@ class ReportedExceptions(LogRecordProcessor):
         if exception is None:
             return
         trace_id, before = record.trace_id or 0, report_of(exception)
+        described = description_of(exception, SpanContext(*_ids(record), is_remote=False))
+        if described:
+            record.attributes = {**described, **record.attributes} if record.attributes else dict(described)
         if is_said_by_program(record.context):
             if before is not None and before.trace_id and trace_id in (before.trace_id, 0):
                 _refer(record, before)
@@ -79,6 +85,10 @@ class ReportedExceptions(LogRecordProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """There is nothing to flush."""
         return True
+
+
+def _ids(record: LogRecord) -> tuple[int, int]:
+    return record.trace_id or 0, record.span_id or 0
 
 
 def _refer(record: LogRecord, before: Report) -> None:

@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
 from otel_kit.context import carry_threads, parts
+from otel_kit.context.described import description_of
 from otel_kit.export.batch import Batcher
 from otel_kit.export.console.logs import ConsoleLogProcessor
 from otel_kit.export.logs import Inside, LogQueue
@@ -189,6 +190,7 @@ class Runtime:
             processors=[SpanEnricher(), *queue],  # also without an exporter: log records carry the span's ids
             clean=clean_value,
             on_exception=report_exception if settings.exception_logs else _not_reported,
+            describe=description_of,
         )
 
     def _wire_metrics(self, providers: Providers, settings: Settings, batchers: list[Batcher[Item]]) -> None:
@@ -350,6 +352,7 @@ class Runtime:
                 "on": list(libraries.on),
                 "waiting": list(libraries.waiting),
                 "impossible": dict(libraries.impossible),
+                "left": dict(libraries.left),
             },
             "redacted": redacted(),
             "contained": _guard.contained_counts(),

@@ -17,6 +17,7 @@ from opentelemetry.context import Context, create_key, get_current, get_value, s
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
+from otel_kit.context.described import description_of
 from otel_kit.context.reported import said_by_program
 from otel_kit.signals.logs.levels import severity
 from otel_kit.signals.logs.values import plain_attributes, text
@@ -196,6 +197,7 @@ def _mute(exception: BaseException) -> dict[str, Any]:
     kind = type(exception)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return {
+        **description_of(exception),
         semconv.EXCEPTION_TYPE: f"{module}{kind.__qualname__}",
         semconv.EXCEPTION_MESSAGE: text(exception),
         semconv.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(exception)),
