@@ -1,11 +1,13 @@
-"""Every exception that otel_kit raises into a program, and only at set-up time.
+"""Every exception that otel_kit raises into a program: at set-up time, and where the program asked for it.
 
 ::
 
     OtelKitError
     ├── SettingError        also a ValueError: a setting has a value that it cannot have
     ├── UnknownSettingError also a TypeError: no setting has that name
-    └── MissingExtraError   also an ImportError: a feature needs a library that is not installed
+    ├── MissingExtraError   also an ImportError: a feature needs a library that is not installed
+    ├── AuditError          also an OSError: an entry of the audit trail could not be written
+    └── CheckError          also a ValueError: data failed a check that was to raise
 """
 
 from __future__ import annotations
@@ -53,6 +55,25 @@ class UnknownSettingError(OtelKitError, TypeError):
         self.setting, self.source = setting, source
 
 
+class ArgumentError(OtelKitError, ValueError):
+    """A helper was given what it cannot take.
+
+    Args:
+        argument: what it is called, such as ``cost(amount)``.
+        given: the value.
+        valid: what would be valid, as words.
+        known: where it must be one of certain names, these; the message suggests the nearest one.
+    """
+
+    def __init__(self, argument: str, given: object, valid: str, known: Iterable[str] = ()) -> None:
+        from difflib import get_close_matches  # only here: a program without mistakes need not load it
+
+        near = get_close_matches(str(given), sorted(known), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"{argument} is {given!r}; valid: {valid}{hint}"[:2000])
+        self.argument, self.given, self.valid = argument, given, valid
+
+
 class MissingExtraError(OtelKitError, ImportError):
     """A feature needs a library that is not installed.
 
@@ -63,3 +84,28 @@ class MissingExtraError(OtelKitError, ImportError):
 
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(f"{library} is not installed; run: pip install 'otel-kit[{extra}]'", name=library)
+
+
+class AuditError(OtelKitError, OSError):
+    """An entry of the audit trail could not be written, so what it tells is not on record.
+
+    Args:
+        path: the trail's file.
+        reason: what went wrong.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"the audit trail {path} cannot be written: {reason}")
+        self.path, self.reason = path, reason
+
+
+class CheckError(OtelKitError, ValueError):
+    """Data failed a check that was to raise.
+
+    Args:
+        sentences: what failed, a sentence each.
+    """
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self.sentences = tuple(sentences)
+        super().__init__("; ".join(self.sentences))
