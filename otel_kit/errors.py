@@ -29,10 +29,13 @@ class SettingError(OtelKitError, ValueError):
         valid: what would be valid, as words: ``auto, pretty, json or off``.
         used: the value that is used instead, where one is.
     """
+        hint: what may have been meant, as words.
 
-    def __init__(self, setting: str, source: str, given: object, valid: str, used: object = None) -> None:
-        instead = "" if used is None else f"; using {used!r}"
-        super().__init__(f"{setting} (from {source}) is {given!r}; valid: {valid}{instead}")
+    def __init__(
+        self, setting: str, source: str, given: object, valid: str, used: object = None, hint: str = ""
+    ) -> None:
+        rest = (f"; {hint}" if hint else "") + ("" if used is None else f"; using {used!r}")
+        super().__init__(f"{setting} (from {source}) is {given!r}; valid: {valid}{rest}")
         self.setting, self.source, self.given, self.valid, self.used = setting, source, given, valid, used
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def every_setting() -> str:
 
 def as_json(settings: Settings) -> str:
     """Everything, for programs."""
+    libraries = settings.libraries()
     answer = {
         "service_name": settings.service_name,
         "file": settings.file,
@@ -72,6 +74,11 @@ def as_json(settings: Settings) -> str:
             for name, value, source, doc in settings.rows()
         },
         "targets": {signal: addresses(settings, signal) for signal in ("traces", "metrics", "logs")},
+        "libraries": {
+            "waiting": list(libraries.waiting),
+            "impossible": dict(libraries.impossible),
+            "left": dict(libraries.left),
+        },
         "problems": [str(problem) for problem in settings.problems],
         "notes": notes_on(settings),
     }
@@ -91,6 +98,7 @@ def as_text(settings: Settings) -> str:
         ),
         section("Worth knowing", [f"  {note}" for note in notes_on(settings)]),
         section("Where the signals go", [*where(settings)]),
+        section("Libraries", [*instrumented(settings)]),
         section("Set", [*lines(given)]),
         section("Defaults", [*lines(default)]),
         f"{len(following)} more follow a general setting: timeout is also traces_timeout, and so on.",
@@ -126,6 +134,15 @@ def where(settings: Settings) -> Iterable[str]:
         for exporter in getattr(settings, f"{signal}_exporter"):
             found = addresses(settings, signal) if exporter == "otlp" else [exporter]
             yield from (f"  {signal:<8} {escaped(address)}" for address in found)
+
+
+def instrumented(settings: Settings) -> Iterable[str]:
+    """What of the libraries that are installed here emits when a program imports it, and what does not, and why."""
+    found = settings.libraries()
+    if found.waiting:
+        yield from textwrap.wrap(", ".join(found.waiting), 100, initial_indent="  ", subsequent_indent="  ")
+    for title, names in (("left off", found.left), ("impossible", found.impossible)):
+        yield from (f"  {title}: {escaped(f'{name}: {reason}')}" for name, reason in names.items())
 
 
 def addresses(settings: Settings, signal: Any) -> list[str]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from opentelemetry import context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_kit import _guard
 from otel_kit._imports import when_imported
@@ -29,7 +29,7 @@ from otel_kit.instrument import _others as _others_file
 from otel_kit.instrument._client_choice import Client
 from otel_kit.instrument._client_template import url_template
 from otel_kit.instrument._contrib import NotPossibleError
-from otel_kit.instrument._library import callable_file
+from otel_kit.instrument._library import callable_file, used
 from otel_kit.instrument._web import EXCLUDED, Web, use
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ _WRAPPERS = ("asgi", "wsgi")
 _MODULES = {"celery": "celery.app.base", "starlette": "starlette.applications"}
 # They emit by themselves: to leave them out they must be told.
 _NATIVE = ("fastapi",)
+# Our own exporter works with it, too; the file notes when the program does.
+_EXPORTERS = "urllib3"
+_SQL = "sqlalchemy"
+_LEFT = "SQLAlchemy tells of its statements already; name it in instrument to have the driver's spans, too"
 
 __all__ = [
     "EXCLUDED",
@@ -92,7 +96,9 @@ __all__ = [
     "flask",
     "httpx",
     "instrument_all",
+    "instrumentors",
     "multiprocessing",
+    "plan",
     "process",
     "redis",
     "report",
@@ -112,6 +118,9 @@ _lock = threading.Lock()
 _wanted: frozenset[str] = frozenset()
 _on: set[str] = set()
 _impossible: dict[str, str] = {}
+_left: dict[str, str] = {}
+_yielding: frozenset[str] = frozenset()
+_for_export: set[str] = set()
 _entry_points: dict[str, str] = {}
 _instrumentors: dict[str, Any] = {}
 _silent: set[str] = set()
@@ -125,11 +134,13 @@ class Report:
         on: emits signals now.
         waiting: is turned on when the program imports it.
         impossible: was found, but cannot be turned on; the reason by the library's name.
+        left: was found, and is left off because something else tells the same; the reason by its name.
     """
 
     on: tuple[str, ...]
     waiting: tuple[str, ...]
     impossible: Mapping[str, str]
+    left: Mapping[str, str]
 
 
 def instrument_all(
@@ -146,6 +157,7 @@ def instrument_all(
 
     Args:
         choice: ``auto`` for all of :data:`LIBRARIES` and every other installed instrumentor, or names; ``()`` for none.
+            With ``auto`` the instrumentors of database drivers are left off in a program that uses SQLAlchemy.
         disabled: names that stay off, as in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``; ``*`` is all. A library that
             emits by itself is made to keep quiet.
         web: how requests are watched; as before where it is None.
@@ -163,22 +175,11 @@ def instrument_all(
     if slow_callback is not None:
         _loop.use(slow_callback)
     off = {name.strip() for name in disabled}
-    everything = "*" in off
-    names = {choice} if isinstance(choice, str) else set(choice)
-    if names - {"auto"} - set(LIBRARIES) or (choice == "auto" and not everything):
-        _entry_points.update(_found_others())
-    known = set(LIBRARIES) | _entry_points.keys()
-    names = known if choice == "auto" else names
-    wanted = set() if everything else names - off
-    with _lock:
-        _impossible.clear()
-        _wanted = frozenset(wanted & known)
-        unwanted = _on - _wanted
+    known, wanted = _chosen(choice, off)
+    _follow(frozenset(wanted & known), _others_file.DRIVERS if choice == "auto" else frozenset())
     for name in sorted(wanted - known):
         _not_possible(name, f"no library of that name is known; known: {', '.join(sorted(known))}")
-    for name in sorted(unwanted):
-        _turn_off(name)
-    _silence(_NATIVE if everything else [name for name in _NATIVE if name in off])
+    _silence(_NATIVE if "*" in off else [name for name in _NATIVE if name in off])
     for module, waiting in _by_module().items():
         when_imported(module, lambda waiting=waiting: _turn_on_all(waiting))  # type: ignore[misc]
     return report()
@@ -190,10 +191,39 @@ def uninstrument_all() -> None:
 
 
 def report() -> Report:
-    """What is on, what waits for its import, and what is not possible and why, at this moment."""
+    """What is on, what waits for its import, what is not possible or left off and why, at this moment."""
     with _lock:
-        waiting = _wanted - _on - _impossible.keys()
-        return Report(tuple(sorted(_on)), tuple(sorted(waiting)), dict(_impossible))
+        on = _on - (_for_export - used)
+        waiting = _wanted - on - _impossible.keys() - _left.keys()
+        return Report(tuple(sorted(on)), tuple(sorted(waiting)), dict(_impossible), dict(_left))
+
+
+def plan(choice: Literal["auto"] | Sequence[str] = "auto", disabled: Sequence[str] = ()) -> Report:
+    """What :func:`instrument_all` would make of the libraries that are installed here; nothing is turned on.
+
+    Instrumentors of others are imported to be asked, so this is for people who wait for an answer, not for programs.
+
+    Returns:
+        Nothing is on; all that could be turned on is waiting.
+    """
+    known, wanted = _chosen(choice, {name.strip() for name in disabled})
+    found = {name for name in wanted & known if _is_installed(name)}
+    left = {name: _LEFT for name in sorted(found) if choice == "auto" and _SQL in found and _is_driver(name)}
+    impossible: dict[str, str] = {}
+    for name in sorted(found - left.keys() - set(LIBRARIES)):
+        try:
+            _others_file.try_out(_entry_points[name])
+        except _others_file.NotInstalledError:
+            found.discard(name)
+        except Exception as error:
+            impossible[name] = _reason(error)
+    return Report((), tuple(sorted(found - left.keys() - impossible.keys())), impossible, left)
+
+
+def instrumentors() -> tuple[str, ...]:
+    """The names of all that can be chosen: :data:`LIBRARIES`, and what other installed packages instrument."""
+    _entry_points.update(_found_others())
+    return tuple(sorted({*LIBRARIES, *_entry_points}))
 
 
 def start_process_metrics() -> None:
@@ -206,6 +236,38 @@ def stop_process_metrics() -> None:
     """Emit them no longer."""
     for name in _METRICS:
         _file(name).stop()
+
+
+def _chosen(choice: str | Sequence[str], off: set[str]) -> tuple[set[str], set[str]]:
+    """The names that are known, and those that are wanted."""
+    everything = "*" in off
+    names = {choice} if isinstance(choice, str) else set(choice)
+    # Looking for them costs a millisecond, which a program that chose of ours need not pay.
+    if names - {"auto"} - set(LIBRARIES) or (choice == "auto" and not everything):
+        _entry_points.update(_found_others())
+    known = set(LIBRARIES) | _entry_points.keys()
+    names = known if choice == "auto" else names
+    return known, set() if everything else names - off
+
+
+def _follow(wanted: frozenset[str], yielding: frozenset[str]) -> None:
+    global _wanted, _yielding
+    with _lock:
+        _impossible.clear()
+        _left.clear()
+        _wanted, _yielding = wanted, yielding
+        unwanted = _on - _wanted | (_on & _yielding)  # drivers are asked anew
+    for name in sorted(unwanted):
+        _turn_off(name)
+
+
+def _is_driver(name: str) -> bool:
+    return name in _others_file.DRIVERS and bool(_others_file.module_of(name))
+
+
+def _is_installed(name: str) -> bool:
+    module = _others_file.module_of(name) if name in _entry_points else name
+    return not module or _others_file.is_module(module)
 
 
 def _found_others() -> dict[str, str]:
@@ -248,21 +310,39 @@ def _turn_on(name: str) -> None:
     with _lock:
         if name not in _wanted or name in _on:
             return
+        if name in _yielding and _SQL in _wanted and _SQL in sys.modules and _is_driver(name):
+            _left[name] = _LEFT
+            return
         # A claim: no lock is held while modules load, their import locks would deadlock with it.
         _on.add(name)
+        if name == _EXPORTERS and get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+            _for_export.add(name)
     try:
         if name in LIBRARIES:
             _file(name).instrument()
         else:
             _instrumentors[name] = _others_file.turn_on(_entry_points[name])
-    except NotPossibleError as error:
-        _not_possible(name, str(error))
     except _others_file.NotInstalledError:
         with _lock:
             _on.discard(name)
             _wanted -= {name}
     except Exception as error:
-        _not_possible(name, f"{type(error).__name__}: {error}")
+        _not_possible(name, _reason(error))
+    if name == _SQL:
+        _leave_to_sqlalchemy()
+
+
+def _leave_to_sqlalchemy() -> None:
+    """Its driver was imported first, and is on already."""
+    with _lock:
+        drivers = sorted(_on & _yielding) if _SQL in _on else []
+        _left.update(dict.fromkeys(drivers, _LEFT))
+    for name in drivers:
+        _turn_off(name)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, NotPossibleError) else f"{type(error).__name__}: {error}"
 
 
 def _turn_off(name: str) -> None:
@@ -282,7 +362,7 @@ def _not_possible(name: str, reason: str) -> None:
         _on.discard(name)
         _impossible[name] = reason
     # An exporter of ours may be the one that imports requests: that is not the program's use of it.
-    if not context.get_value("suppress_instrumentation"):
+    if not get_value(_SUPPRESS_INSTRUMENTATION_KEY):
         _guard.say(f"{name} is not instrumented: {reason}")
 
 

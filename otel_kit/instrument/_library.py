@@ -7,6 +7,9 @@ from typing import Any
 
 from otel_kit.errors import MissingExtraError
 
+# Of the libraries that our exporters use, too: those that the program itself has used.
+used: set[str] = set()
+
 
 class Library(ModuleType):
     """A file that serves one library. Calling it is calling its ``instrument``."""

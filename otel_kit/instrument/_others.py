@@ -34,8 +34,27 @@ REPLACED = frozenset(
         "starlette",
         "structlog",
         "system_metrics",
+        "threading",
         "urllib3",
         "wsgi",
+    }
+)
+# What SQLAlchemy works through: beside it they would tell each of its statements a second time.
+DRIVERS = frozenset(
+    {
+        "aiomysql",
+        "aiopg",
+        "aiosqlite",
+        "asyncmy",
+        "asyncpg",
+        "mysql",
+        "mysqlclient",
+        "oracledb",
+        "psycopg",
+        "psycopg2",
+        "pymssql",
+        "pymysql",
+        "sqlite3",
     }
 )
 # The module to wait for, where it has another name than the entry point.
@@ -57,12 +76,12 @@ _MODULES = {
 
 
 def installed() -> dict[str, str]:
-    """The entry points, ``package.module:Class`` by name; those that ours replace are left out."""
+    """The entry points, ``package.module:Class`` by name in small letters; those that ours replace are left out."""
     found: dict[str, str] = {}
     for path in _files():
         for name, target in _entries(path):
-            if name not in REPLACED:
-                found.setdefault(name, target)
+            if name.lower() not in REPLACED:
+                found.setdefault(name.lower(), target)
     return found
 
 
@@ -75,12 +94,17 @@ def module_of(name: str) -> str:
     if name in _MODULES:
         return _MODULES[name]
     module = name.replace("-", "_")
+    return module if is_module(module) else ""
+
+
+def is_module(name: str) -> bool:
+    """Whether there is a module of that name; only a package around it is imported, if any."""
     try:
         from importlib.util import find_spec  # only programs with other instrumentors need it
 
-        return module if module in sys.modules or find_spec(module) else ""
+        return name in sys.modules or find_spec(name) is not None
     except (ImportError, ValueError):
-        return ""
+        return False
 
 
 def turn_on(target: str) -> Any:
@@ -96,13 +120,27 @@ def turn_on(target: str) -> Any:
         NotPossibleError: it refuses the installed version of its library.
         NotInstalledError: its library is not there.
     """
-    module, _, cls = target.partition(":")
-    instrumentor = quietly(lambda: getattr(import_module(module), cls.strip())())
+    instrumentor = _loaded(target)
     if getattr(instrumentor, "is_instrumented_by_opentelemetry", False):
         return None
-    _check(instrumentor, module)
+    _check(instrumentor, target.partition(":")[0])
     quietly(lambda: instrumentor.instrument(skip_dep_check=True))
     return instrumentor
+
+
+def try_out(target: str) -> None:
+    """Load an instrumentor and ask it, but turn nothing on.
+
+    Raises:
+        NotPossibleError: it refuses the installed version of its library.
+        NotInstalledError: its library is not there.
+    """
+    _check(_loaded(target), target.partition(":")[0])
+
+
+def _loaded(target: str) -> Any:
+    module, _, cls = target.partition(":")
+    return quietly(lambda: getattr(import_module(module), cls.strip())())
 
 
 def _check(instrumentor: Any, module: str) -> None:

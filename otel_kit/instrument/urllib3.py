@@ -13,6 +13,7 @@ from typing import Any
 
 from otel_kit.instrument import _client_retries
 from otel_kit.instrument._client import begin, call_inside, is_suppressed
+from otel_kit.instrument._library import used
 
 _lock = threading.Lock()
 _originals: dict[type, Any] = {}
@@ -55,6 +56,7 @@ def _watched(original: Any, is_manager: bool) -> Any:
         call = begin(method.upper(), url if is_manager else _absolute(self, url), headers, self)
         if call is None:
             return original(self, method, url, *args, **kwargs)
+        used.add("urllib3")
         try:
             response = original(self, method, url, *args, **kwargs)
         except BaseException as error:

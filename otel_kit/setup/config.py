@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from otel_kit import _environment, _guard
 from otel_kit.errors import OtelKitError
+from otel_kit.instrument import Report, plan
 from otel_kit.setup import sources
 from otel_kit.setup.reading import ARGUMENT, DEFAULT, Reading
 from otel_kit.setup.shown import masked
@@ -193,6 +194,10 @@ class Settings:
         return targets_of(signal, self)
 
     def replaced(self, **values: Any) -> Settings:
+    def libraries(self) -> Report:
+        """What a program that is started here would have instrumented as soon as it imports it; none is on yet."""
+        return plan(() if self.disabled else self.instrument, self.disabled_instrumentations)
+
         """A copy with other values, which are taken as they are."""
         changed = dict.fromkeys(values, ARGUMENT)
         return Settings({**self.__dict__, **values, "sources": {**self.sources, **changed}})

@@ -11,7 +11,7 @@ from otel_kit.setup import shown
 from otel_kit.setup.sources import IN_WORDS, File
 from otel_kit.setup.table import BY_NAME, DEDICATED, TABLE, VARIABLES, Setting
 from otel_kit.setup.urls import masked_url, split_url
-from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS
+from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, UnknownNameError
 
 ARGUMENT = "argument"
 DEFAULT = "default"
@@ -28,6 +28,7 @@ class Candidate(NamedTuple):
     given: Any
     check: Callable[[Any], Any]
     valid: str
+    hint: str = ""
 
     def __repr__(self) -> str:
         return f"Candidate({self.source})"  # what is given may be a secret
@@ -95,13 +96,13 @@ class Reading:
             if is_right:
                 value, source = checked, candidate.source
                 break
-            wrong.append(candidate)
+            wrong.append(candidate._replace(hint=checked or ""))
             if setting.kind is FLAG and candidate.source == setting.variable:
                 value = False  # the specification: only "true" is true, and anything else is false
                 break
         self.values[setting.name], self.sources[setting.name] = value, source
         for candidate in wrong:
-            self._wrong(setting, candidate.source, candidate.given, candidate.valid, value)
+            self._wrong(setting, candidate.source, candidate.given, candidate.valid, value, candidate.hint)
 
     def _unset(self, setting: Setting) -> tuple[Any, str]:
         if setting.general:
@@ -128,10 +129,12 @@ class Reading:
             given = self._attributes[source][setting.attribute]
             yield Candidate(source, given, setting.kind.value, setting.kind.valid)
 
-    def _wrong(self, setting: Setting, source: str, given: Any, valid: str, used: Any) -> None:
+    def _wrong(
+        self, setting: Setting, source: str, given: Any, valid: str, used: Any, hint: str = ""
+    ) -> None:
         """A wrong argument raises; anything else is a problem to be told, once."""
         instead = None if source == ARGUMENT else shown.used(setting.kind, used)
-        error = SettingError(setting.name, source, shown.given(setting.kind, given), valid, instead)
+        error = SettingError(setting.name, source, shown.given(setting.kind, given), valid, instead, hint)
         if source == ARGUMENT:
             raise error
         if str(error) not in map(str, self.problems):
@@ -207,9 +210,11 @@ class Reading:
 
 
 def try_out(candidate: Candidate) -> tuple[bool, Any]:
-    """Whether the value passes its check, and its normal form; whatever strange object it is."""
+    """Whether the value passes its check, and its normal form, or a hint; whatever strange object it is."""
     try:
         return True, candidate.check(candidate.given)
+    except UnknownNameError as error:
+        return False, error.hint
     except Exception:
         return False, None
 

@@ -92,8 +92,9 @@ class Telemetry:
         Returns:
             For each of ``traces``, ``metrics`` (in data points) and ``logs``: ``accepted``, ``delivered``, ``waiting``,
             ``dropped`` by reason, and ``endpoints``, the same for each address. An item for two endpoints counts twice.
-            ``instrumented``: which libraries are on, are waited for, or are not possible and why. ``contained``: errors of
-            otel_kit that did not reach the program, by the part that failed. In a forked child the books begin anew.
+            ``instrumented``: which libraries are on, are waited for, are not possible or left off, and why. ``contained``:
+            errors of otel_kit that did not reach the program, by the part that failed. In a forked child the books begin
+            anew.
         """
         return _runtime.stats()
 

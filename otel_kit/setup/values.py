@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from otel_kit.context.parts import PARTS
-from otel_kit.instrument import LIBRARIES
+from otel_kit.instrument import LIBRARIES, instrumentors
 from otel_kit.setup.urls import MASK, is_url
 from otel_kit.signals.logs.levels import parse_levels
 
@@ -47,6 +47,21 @@ class Kind(NamedTuple):
     text: Callable[[str], Any]
     valid_text: str = ""
     unit: str = ""
+
+
+class UnknownNameError(ValueError):
+    """A value is wrong because of a name in it.
+
+    Attributes:
+        hint: the nearest name that is right, as words, or empty.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__()
+        from difflib import get_close_matches  # only here: a program without mistakes need not load it
+
+        near = get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+        self.hint = f"did you mean {near[0]!r}?" if near else ""
 
 
 class Headers(dict[str, str]):
@@ -241,8 +256,14 @@ def _instrument(value: Any) -> str | tuple[str, ...]:
     names = _library_names(value)
     if names == ("auto",):
         return "auto"
-    require(set(names) <= set(LIBRARIES) or names == ("none",))
-    return () if names == ("none",) else names
+    if names == ("none",):
+        return ()
+    # Reading the entry points takes a millisecond: only for a name that is not ours.
+    known = LIBRARIES if set(names) <= set(LIBRARIES) else instrumentors()
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(name, known)
+    return names
 
 
 def _propagators(value: Any) -> tuple[str, ...]:
@@ -296,7 +317,11 @@ IDENTITY = Kind(
     "a header's name, or a function of the request", _identity, _header_name, "the name of a header"
 )
 LIBRARY_NAMES = Kind("a list of names, or *", _library_names, _library_names)
-INSTRUMENT = Kind(f"auto, none or a list of {in_words(LIBRARIES, 'and')}", _instrument, _instrument)
+INSTRUMENT = Kind(
+    f"auto, none or a list of {in_words(LIBRARIES, 'and')}, and of other instrumentors that are installed",
+    _instrument,
+    _instrument,
+)
 TOOLKIT = Kind(f"a list of {in_words(PARTS, 'and')}, or *", _toolkit, _toolkit)
 PROPAGATORS = Kind(
     "a list of tracecontext, baggage and installed propagators such as b3 (none alone)",

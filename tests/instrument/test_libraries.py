@@ -146,7 +146,7 @@ def test_what_an_exporter_imports_is_not_the_program_s_use(program: Program) -> 
         import sys, types
         from opentelemetry import context
         from otel_kit.instrument import instrument_all, report
-        context.attach(context.set_value("suppress_instrumentation", True))
+        context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
         sys.modules["flask"] = types.ModuleType("flask")
         instrument_all()
         show(impossible=report().impossible)
@@ -196,6 +196,113 @@ def test_a_refused_version_is_said_once_with_the_remedy(program: Program, tmp_pa
     assert "quacker >= 2.0" in seen["impossible"]["quacker"]
     assert "install a version that fits" in seen["impossible"]["quacker"]
     assert seen["said"].count("quacker is not instrumented") == 1
+
+
+DRIVER = """
+    from otel_kit.instrument import instrument_all, report
+    instrument_all(CHOICE)
+    IMPORTS
+    import pymysql
+    found = report()
+    instrument_all(["pymysql"] if CHOICE == "auto" else "auto")
+    show(sound=pymysql.sound, on="pymysql" in found.on, left=found.left, waiting="pymysql" in found.waiting)
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "imports", "on"),
+    [
+        ("auto", "import sqlalchemy", False),
+        ("auto", "import pymysql, sqlalchemy", False),
+        ("auto", "import flask", True),
+        (["pymysql", "sqlalchemy"], "import sqlalchemy", True),
+    ],
+    ids=["after", "before", "alone", "named"],
+)
+def test_a_driver_leaves_its_statements_to_sqlalchemy(
+    program: Program, tmp_path: Path, choice: Any, imports: str, on: bool
+) -> None:
+    """A statement has a span of SQLAlchemy and one of its driver, or a driver has none where nobody else tells."""
+    _install_instrumentor(tmp_path, "pymysql", requires="pymysql >= 1.0")
+    (tmp_path / "pymysql.py").write_text("sound = 'quack'")
+    seen = program(DRIVER.replace("CHOICE", repr(choice)).replace("IMPORTS", imports))
+    assert seen["on"] is on
+    assert list(seen["left"]) == ([] if on else ["pymysql"])
+    assert not seen["waiting"]
+    assert seen["sound"] == ("QUACK" if choice == "auto" else "quack"), "the other choice does not hold then"
+
+
+def test_the_command_says_what_would_be_on(program: Program, tmp_path: Path) -> None:
+    """``otel-kit config`` does not tell which libraries would emit, which are left off or impossible, and why."""
+    for library, requires in (("pymysql", "1.0"), ("quacker", "2.0")):
+        _install_instrumentor(tmp_path, library, requires=f"{library} >= {requires}")
+        (tmp_path / f"{library}.py").write_text("sound = 'quack'")
+    seen = program(
+        """
+        import contextlib, io, json
+        from otel_kit.cli import main
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            main(["config"])
+        with contextlib.redirect_stdout(io.StringIO()) as answer:
+            main(["config", "--json"])
+        show(text=text.getvalue(), libraries=json.loads(answer.getvalue())["libraries"])
+        """
+    )
+    assert {"flask", "sqlalchemy"} <= set(seen["libraries"]["waiting"])
+    assert list(seen["libraries"]["left"]) == ["pymysql"]
+    assert list(seen["libraries"]["impossible"]) == ["quacker"]
+    assert "\n  left off: pymysql: SQLAlchemy tells" in seen["text"]
+    assert "\n  impossible: quacker: " in seen["text"]
+
+
+def test_what_only_the_exporter_uses_is_not_on(program: Program) -> None:
+    """urllib3 is told as instrumented because the exporter imported it, or is not although the program uses it."""
+    seen = program(
+        """
+        from flask import Flask
+        import otel_kit, tests.receiver
+        with tests.receiver.receiving() as receiver:
+            telemetry = otel_kit.init_telemetry("shop", endpoint=receiver.http, console="off", instrument=["urllib3"])
+            otel_kit.get_logger("shop").info("hello")
+            flushed = telemetry.force_flush(10)
+            exported = telemetry.stats()["instrumented"]
+            import urllib3
+            urllib3.request("GET", serve_wsgi(Flask("shop")))
+            used = telemetry.stats()["instrumented"]
+            telemetry.shutdown()
+        show(flushed=flushed, exported=exported, used=used)
+        """
+    )
+    assert seen["flushed"]
+    assert (seen["exported"]["on"], seen["exported"]["waiting"]) == ([], ["urllib3"])
+    assert (seen["used"]["on"], seen["used"]["waiting"]) == (["urllib3"], [])
+
+
+def test_an_installed_instrumentor_can_be_chosen_by_name(program: Program, tmp_path: Path) -> None:
+    """``instrument`` refuses the name of an installed instrumentor, or suggests nothing for one that is misspelt."""
+    _install_instrumentor(tmp_path, "quacker", requires="quacker >= 1.0")
+    (tmp_path / "quacker.py").write_text("sound = 'quack'")
+    seen = program(
+        """
+        import otel_kit
+        quiet = dict.fromkeys(("traces_exporter", "metrics_exporter", "logs_exporter"), "none")
+        telemetry = otel_kit.init_telemetry("shop", instrument=["quacker", "flask"], **quiet)
+        import quacker
+        errors = []
+        for name in ("quaker", "fastpi", "zzz"):
+            try:
+                otel_kit.init_telemetry("shop", instrument=["flask", name], **quiet)
+            except otel_kit.errors.SettingError as error:
+                errors.append(str(error))
+        show(sound=quacker.sound, on=telemetry.stats()["instrumented"]["on"], errors=errors)
+        """
+    )
+    assert (seen["sound"], seen["on"]) == ("QUACK", ["quacker"])
+    assert [error.partition("installed")[2] for error in seen["errors"]] == [
+        "; did you mean 'quacker'?",
+        "; did you mean 'fastapi'?",
+        "",
+    ]
 
 
 def _install_instrumentor(folder: Path, library: str, requires: str) -> None:
