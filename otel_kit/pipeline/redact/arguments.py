@@ -32,6 +32,7 @@ _BEGINS = expression(
     + r")(?:\.exe)?(?=[ \t\"'])[^\n|;]{2,2048}"
 )
 _WORD = expression(r"\"((?:[^\"\\]|\\.)*+)\"|'([^']*+)'|[^\s\"']+")
+_NET_USE = expression(r"\bnet user? ?")
 _PASSWORD_OF = expression(r"\bpass:(\S{1,256})")
 _TABLE = [(expression(names), options) for names, options in _PROGRAMS]
 
@@ -46,12 +47,30 @@ def commands(text: str) -> Findings:
     """Secrets behind the short options of programs that a text shows being called."""
     for match in _BEGINS.finditer(text):
         options = options_of(match.group(1))
-        waiting = ""
+        waiting, last = "", 0
         for word in _WORD.finditer(text, match.end(1), match.end()):
+            # -p'…' is one word to a shell.
+            waiting = (
+                "secret"
+                if waiting == "glued" and word.start() == last
+                else ""
+                if waiting == "glued"
+                else waiting
+            )
+            last = word.end()
             for start, end, rule, waits in _word(word, waiting, options):
                 waiting = waits
                 if start < end:
                     yield Finding(start, end, rule)
+    if "net use" in text:
+        for match in _NET_USE.finditer(text):
+            for word in _WORD.finditer(text, match.end(), min(len(text), match.end() + 200)):
+                if (
+                    looks.strong(word.group().strip("\"'"))
+                    and "\\" not in word.group()
+                    and "/" not in word.group()
+                ):
+                    yield Finding(word.start(), word.end(), "password")
     if "pass:" in text:
         for match in _PASSWORD_OF.finditer(text):
             if "-pass" in text or "openssl" in text:

@@ -12,8 +12,9 @@ from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import Finding, Findings
 
-_PEM_BEGIN = expression(r"-----BEGIN ([A-Z0-9 ]{0,40})-----")
-_PEM_SECRET = expression(r"PRIVATE KEY|SECRET|PGP MESSAGE")
+_PEM_BEGIN = expression(r"-{4,5} ?BEGIN[ +]([A-Z0-9 +]{0,40}?) ?-{4,5}")
+_PEM_SECRET = expression(r"PRIVATE[ +]KEY|SECRET|PGP MESSAGE")
+_PEM_END = expression(r"-{4,5} ?END[ +]")
 _JWT = expression(
     r"(?<![\w\-])eyJ[\w\-]{6,}+=*\.(?:[\w\-]*+=*\.){1,3}[\w\-]*+=*|(?<![\w\-])eyJ[\w\-]{6,}+=*\.[\w\-]{8,}+",
     re.ASCII,
@@ -35,7 +36,13 @@ _BASE58_RUN = expression(
 )
 _BASIC = expression(r"\b[Bb][Aa][Ss][Ii][Cc][ \t]{1,4}([A-Za-z0-9+/_\-]{6,}+={0,2})")
 _BEARER = expression(r"\b(?:[Bb]earer|BEARER)(?:[ \t]{1,4}|%20|\+)([\w\-.~+/%]{6,}+=*)")
-_BASE64_RUN = expression(r"(?<![\w+/=\-])[A-Za-z0-9+/_\-]{16,}+={0,2}")
+_SCHEMES = expression(
+    r"\b(?:Negotiate|NTLM|Kerberos|ApiKey|GenieKey|Splunk|DPoP|Token|GoogleLogin)[ \t]{1,4}([A-Za-z0-9+/_\-.]{20,}+={0,2})"
+)
+_DUMPS = expression(
+    r"(?P<ntlm>:[0-9a-fA-F]{32}:(?P<n>[0-9a-fA-F]{32})(?=:::|\b))|\bkey \(0x(?P<k>[0-9a-fA-F]{32,128})\)"
+)
+_BASE64_RUN = expression(r"(?<![\w+/\-])[A-Za-z0-9+/_\-]{16,}+={0,2}")
 _USER_PASSWORD = expression(r"[\w.@+\-\\]{0,64}:[\x21-\x7e]{6,}")
 _AWS_SECRET = expression(r"(?<![\w+/=])[A-Za-z0-9+/]{40}(?![\w+/=])", re.ASCII)
 # Two 13-digit lengths and longer: what separates a card's groups is a space or a dash, and the same one throughout.
@@ -59,13 +66,14 @@ _ISSUERS = expression(
 
 def private_keys(text: str, lower: str) -> Findings:
     """PEM blocks that hold something private, also without their end, and the key files of PuTTY."""
-    if "-----begin" in lower:
-        done = 0
+    if "--begin" in lower or "-- begin" in lower:
+        done, closed = 0, True
         for match in _PEM_BEGIN.finditer(text):
             if match.start() >= done and _PEM_SECRET.search(match.group(1)):
-                end = text.find(f"-----END {match.group(1)}-----", match.end())
+                end = _PEM_END.search(text, match.end()) if closed else None
+                closed = end is not None
                 # Cut off: everything from here on is key, except what a quote closes.
-                stop = end if end >= 0 else _unfinished(text, match.end())
+                stop = end.start() if end else _unfinished(text, match.end())
                 yield Finding(match.end(), stop, "private_key")
                 done = stop
     start = lower.find("private-lines:")
@@ -139,6 +147,16 @@ def authorizations(text: str, lower: str) -> Findings:
                 yield Finding(match.start(1), match.start(1) + len(token), "bearer")
 
 
+def credentials_of_schemes(text: str) -> Findings:
+    """What follows the name of an HTTP scheme, and the hashes that tools for Windows and Kerberos print."""
+    for match in _SCHEMES.finditer(text):
+        if looks.opaque(match.group(1), 20):
+            yield Finding(match.start(1), match.end(1), "authorization")
+    for match in _DUMPS.finditer(text):
+        group = "n" if match.group("n") else "k"
+        yield Finding(match.start(group), match.end(group), "password_hash")
+
+
 def encoded_logins(text: str) -> Findings:
     """Base64 of ``user:password``, without any word that says so."""
     for match in _BASE64_RUN.finditer(text):
@@ -155,6 +173,35 @@ def aws_secret_beside_its_id(text: str, found: list[Finding]) -> Findings:
         for match in _AWS_SECRET.finditer(text):
             if looks.opaque(match.group(), 40):
                 yield Finding(match.start(), match.end(), "aws")
+
+
+_DER = expression(
+    r"(?<![\w+/\-])M[A-Za-z0-9+/_\-]{39,}={0,2}(?:(?:\\r|\\n|\s){1,8}[A-Za-z0-9+/]{16,}={0,2})*"
+)
+_OPENSSH = "b3BlbnNzaC1rZXktdj"
+_PBES2 = bytes.fromhex("06092a864886f70d0105")
+
+
+def der_keys(text: str) -> Findings:
+    """Private keys in base64 without the armour of PEM, by their structure in ASN.1; the same of OpenSSH."""
+    if "M" in text:
+        for match in _DER.finditer(text):
+            if _private_der(match.group()[:64]):
+                yield Finding(match.start(), match.end(), "private_key")
+    start = text.find(_OPENSSH)
+    if start >= 0:
+        yield Finding(start, _unfinished(text, start), "private_key")
+
+
+def _private_der(head: str) -> bool:
+    """A sequence that begins with the version of a key (PKCS #1, SEC 1, PKCS #8, PKCS #12), or an encrypted PKCS #8."""
+    try:
+        data = _unbase64(head[: len(head) - len(head) % 4])
+    except ValueError:
+        return False
+    inside = data[2 + (data[1] & 0x7F if data[1] & 0x80 else 0) :]
+    version = inside[:2] == b"\x02\x01" and inside[2] in (0, 1, 3) and inside[3] in (0x02, 0x04, 0x30)
+    return data[0] == 0x30 and (version or (inside[:1] == b"\x30" and inside[2:12] == _PBES2))
 
 
 def decoded(run: str) -> str:

@@ -11,23 +11,23 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from otel_kit import _guard
 from otel_kit.pipeline.limit import clean_value
-from otel_kit.pipeline.redact import arguments, detectors, looks, sentences, sql, tokens, urls
+from otel_kit.pipeline.redact import arguments, detectors, looks, sql
 from otel_kit.pipeline.redact.cookies import cookie_rule
 from otel_kit.pipeline.redact.counts import count
-from otel_kit.pipeline.redact.expression import any_of, expression
-from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork, marker, settle
+from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork, marker, settle, spliced
 from otel_kit.pipeline.redact.keys import PLAIN, QUANTITY, Asks, Verdict, judge, words_of
 from otel_kit.pipeline.redact.keys import personal as personal_key
-from otel_kit.pipeline.redact.pairs import STEMS, authorization, pairs
-from otel_kit.pipeline.redact.patterns import checked, matches
-from otel_kit.pipeline.redact.personal import personal
+from otel_kit.pipeline.redact.pairs import authorization
 from otel_kit.pipeline.redact.personal import withheld as personal_withheld
+from otel_kit.pipeline.redact.prefilter import Prefilter
 from otel_kit.pipeline.redact.rules import Rules
+from otel_kit.pipeline.redact.scan import Scan
 from otel_kit.pipeline.redact.secret import is_secret
 from otel_kit.pipeline.redact.values import withheld
 
@@ -36,38 +36,74 @@ MOST_PARTS = 10_000
 # Of one record or span, as looked at by the detectors; what is beyond is withheld, so that an item's time is bounded.
 MOST_TEXT_OF_AN_ITEM = 262_144
 SHORTEST = 6
-LONGEST_CACHED, MOST_CACHED, MOST_WORDS = 512, 4_096, 16_384
-DEEPEST_ENCODING = 3
+LONGEST_CACHED, MOST_CACHED = 512, 4_096
 
 DROPPED = object()
+# Of RFC 7517's keys.
+_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k")
+# Keys that add nothing to what their parent says: {"db_password": {"value": …, "sensitive": true}}.
+_NEUTRAL = frozenset(
+    (
+        "value",
+        "values",
+        "raw",
+        "old",
+        "new",
+        "current",
+        "previous",
+        "plaintext",
+        "plain",
+        "text",
+        "content",
+        "data",
+        "default",
+    )
+)
 # The verdict on a key, a user's action for it, and whether only its texts are of interest.
 Known = tuple[Verdict, str, bool]
-# What can begin a secret, in lower case.
-_TRIGGER = expression(
-    any_of([*STEMS, "://", "-----", "@", "$", "insert", "basic", "login", "crypt(", "private-lines", "{s"])
-)
-_ENCODED = expression(r"%[0-9a-f]{2}")
-_RUN = expression(r"[\w\-]{16}")
-_DIGITS_OF_A_CARD = expression(r"(?<!\d)\d(?:[ \-]?\d){11}")
 _PERSONAL = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
-_DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[]"
 # Too short for a secret without a key, and without a sign that joins a key with its value; or an id.
 _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SHORT = expression(rf"[\w./#\-+(),;]{{1,15}}|{_ID}")
 _SHORT_PERSONAL = expression(rf"[^\W\d]{{1,15}}|{_ID}")
-_REDACTED = expression(r"\[?redacted:[\w #]{1,60}\]?")
 _NAME = expression(r"\w[\w.\-]{1,79}")
 _NEVER = expression(r"(?!)")
-_LONG_RUN = expression(r"[\w\-]{10}")
 _NAMES, _VALUES = (
-    ("name", "key", "header", "field", "param", "parameter", "attribute", "k"),
-    ("value", "val", "v", "content", "data", "default"),
+    (
+        "name",
+        "key",
+        "header",
+        "field",
+        "param",
+        "parameter",
+        "attribute",
+        "k",
+        "label",
+        "path",
+        "property",
+        "id",
+    ),
+    (
+        "value",
+        "val",
+        "v",
+        "content",
+        "data",
+        "default",
+        "before",
+        "after",
+        "old",
+        "new",
+        "old_value",
+        "new_value",
+        "from",
+        "to",
+    ),
 )
 _STATEMENTS, _PARAMETERS = (
     ("statement", "sql", "query", "db.statement", "db.query.text"),
     ("parameters", "params", "args", "bind", "binds", "values", "arguments"),
 )
-_BASE64 = expression(r"(?<![\w+/=\-])[A-Za-z0-9+/_\-]{24,}+={0,2}")
 
 
 class Redactor:
@@ -82,11 +118,10 @@ class Redactor:
         self.off = self.rules.mode == "off"
         self._key_of_hashes = self.rules.hashing_key() or secrets.token_bytes(32)
         self._actions = {tuple(words_of(key)): action for key, action in self.rules.keys.items()}
-        self._patterns = [(name, checked(name, pattern)) for name, pattern in self.rules.patterns.items()]
+        self._scan, self._prefilter = Scan(self.rules), Prefilter()
         self.verdicts: dict[str, Known] = {}
         self.open_keys: dict[str, bool] = {}
         self.clean: set[str] = set()
-        self._words: set[str] = set()
         self._item = threading.local()
         shape = _SHORT_PERSONAL if self.rules.personal else _SHORT
         self._plain = (_NEVER if self.rules.patterns else shape).fullmatch
@@ -342,7 +377,9 @@ class Redactor:
         for key, item in list(value.items()):
             name = key if type(key) is str else str(key)
             own, action, _ = verdicts.get(name) or self.verdict(name)
-            if own is PLAIN and holder and not action:
+            if own.asks is not Asks.NOTHING and not action and holder and name.lower() in _NEUTRAL:
+                own = verdict
+            elif own is PLAIN and holder and not action:
                 own = Verdict(
                     Asks.WORDLESS, verdict.rule or "secret", "holder" if verdict.asks is Asks.WORDLESS else ""
                 )
@@ -448,12 +485,12 @@ class Redactor:
             return text
         if len(text) >= LONGEST_TEXT:
             return self._marked("too long", surface)
-        harmless = not self.rules.patterns and self._harmless(text)
+        harmless = not self.rules.patterns and self._prefilter.harmless(text)
         if not harmless:
             self._spend(text)
             found = settle(self._findings(text, cards=cards))
         elif self.rules.personal and _PERSONAL.search(text.lower()):
-            found = settle(self._not_exempt(text, list(personal(text, text.lower()))))
+            found = settle(self._scan.personal(text))
         else:
             found = []
         if not found:
@@ -475,104 +512,10 @@ class Redactor:
                 self.clean.clear()
             self.clean.add(text)
 
-    def _harmless(self, text: str) -> bool:
-        """Whether no word of a text, and no neighbourhood of new ones, can begin a secret."""
-        known = self._words
-        novel = [word for word in text.split() if word not in known]
-        if not novel:
-            return True
-        unknown = [
-            word
-            for word in novel
-            if word.strip(_NUMERIC) and (len(word) >= 16 or word.rstrip(_DIGITS) not in known)
-        ]
-        if unknown and not self._learnt(unknown):
-            return False
-        # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
-        joined = " ".join(novel)
-        return len(joined) < 12 or not _DIGITS_OF_A_CARD.search(joined)
-
-    def _learnt(self, unknown: list[str]) -> bool:
-        """Whether nothing in the words can begin a secret; if so they are known from now on, without digits at their end."""
-        joined = " ".join(unknown)
-        lower = joined.lower()
-        if _TRIGGER.search(lower) or ("%" in joined and _ENCODED.search(lower)):
-            return False
-        for word in unknown:
-            if len(word) >= 16 and (_RUN.search(word) or word.count(":") >= 4):
-                return False
-            if word[0] == "-" and len(word) > 1 and not word[1].isdigit():
-                return False
-        known = self._words
-        if len(known) > MOST_WORDS:
-            known.clear()
-        for word in unknown:
-            front = word.rstrip(_DIGITS)
-            # "ORD-2026-" comes again, "8d7f3a" does not.
-            if (
-                0 < len(front) <= 24
-                and front[-1] not in "%$+"
-                and (front[-1] in "-_/.:#=" or not _has_digit(front))
-            ):
-                known.add(front)
-        return True
-
-    def _findings(self, text: str, *, cards: bool = True, depth: int = 0) -> Iterable[Finding]:
-        """What every detector finds. Each stands behind a question that costs less than it does."""
-        lower = text.lower() if len(text.lower()) == len(text) else text
-        found = list(detectors.private_keys(text, lower))
-        if _LONG_RUN.search(text):
-            issued = list(tokens.issued(text))
-            found += issued
-            found += detectors.aws_secret_beside_its_id(text, issued)
-            found += tokens.shaped(text, lower)
-            found += tokens.in_manner(text)
-            found += detectors.json_web_tokens(text, lower)
-            found += detectors.base58_keys(text)
-            found += detectors.encoded_logins(text)
-        found += detectors.password_hashes(text, lower)
-        found += detectors.authorizations(text, lower)
-        found += urls.logins(text, lower)
-        found += urls.paths(text, lower)
-        found += pairs(text, lower)
-        found += sentences.sentences(text, lower)
-        found += sentences.protocols(text, lower)
-        found += arguments.commands(text)
-        if "'" in text or "[parameters:" in text or "$$" in text:
-            found += sql.statements(text)
-        if cards and _has_digit(text):
-            found += detectors.cards(text)
-        if self.rules.personal:
-            taken = settle(found)
-            # "user:password@host" is no mail address.
-            found += (finding for finding in personal(text, lower) if not _overlaps(finding, taken))
-        for name, pattern in self._patterns:
-            found += [Finding(start, end, name) for start, end in matches(pattern, text)]
-        if depth < DEEPEST_ENCODING:
-            found += self._decoded(text, depth)
-        if "redacted:" in text:
-            found = [f for f in found if not _REDACTED.fullmatch(text, f.start, f.end)]
-        return self._not_exempt(text, found)
-
-    def _not_exempt(self, text: str, found: list[Finding]) -> list[Finding]:
-        exempt = self.rules.exempt_values
-        return [f for f in found if text[f.start : f.end] not in exempt] if exempt else found
-
-    def _decoded(self, text: str, depth: int) -> list[Finding]:
-        """What hides in percent-encoding, in base64 of something readable, and in JSON whose pairs stand apart."""
-        found = []
-        for start, end, plain in urls.encoded(text):
-            inner = settle(self._findings(plain, depth=depth + 1))
-            if inner:
-                found.append(Finding(start, end, inner[0].rule, urls.encode(_spliced(plain, inner))))
-        for match in _BASE64.finditer(text):
-            run = match.group()
-            if not looks.hexadecimal(run) and len(run) <= 8_192 and (plain := detectors.decoded(run)):
-                inner = settle(self._findings(plain, depth=depth + 1))
-                if inner:
-                    found.append(Finding(match.start(), match.end(), inner[0].rule))
-        if text[:1] in "{[" and text[-1:] in "}]" and depth == 0:
-            found += self._json(text)
+    def _findings(self, text: str, *, cards: bool) -> list[Finding]:
+        found = self._scan.findings(text, cards=cards)
+        if text[:1] in "{[" and text[-1:] in "}]":
+            found += self._scan.not_exempt(text, self._json(text))
         return found
 
     def _json(self, text: str) -> list[Finding]:
@@ -596,7 +539,7 @@ class Redactor:
             return text
         for finding in found:
             count(finding.rule, surface)
-        return _spliced(text, found)
+        return spliced(text, found)
 
     def _marked(self, rule: str, surface: str) -> str:
         count(rule, surface)
@@ -617,20 +560,6 @@ class _Walk:
         self.inside: set[int] = set()
 
 
-def _spliced(text: str, found: Sequence[Finding]) -> str:
-    parts: list[str] = []
-    at = 0
-    for finding in found:
-        shown = marker(finding.rule) if finding.text is None else finding.text
-        parts += text[at : finding.start], finding.quote, shown, finding.quote
-        at = finding.end
-    return "".join([*parts, text[at:]])
-
-
-def _overlaps(finding: Finding, others: Sequence[Finding]) -> bool:
-    return any(other.start < finding.end and finding.start < other.end for other in others)
-
-
 def _is(one: object, other: object) -> bool:
     return one is other
 
@@ -641,13 +570,6 @@ def _simple(value: Any) -> bool:
 
 def _revealed(value: Any) -> Any:
     return value.reveal() if hasattr(value, "reveal") else value
-
-
-_DIGIT = expression(r"\d")
-
-
-def _has_digit(text: str) -> bool:
-    return _DIGIT.search(text) is not None
 
 
 def _hints(item: object) -> bool:
@@ -679,6 +601,12 @@ def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, K
             verdict = redactor.verdict(value[lowered[name]])
             if verdict[0] is not PLAIN or verdict[1]:
                 return {lowered[other]: verdict for other in _VALUES if other in lowered and other != name}
+    if "kty" in lowered:
+        return {
+            name: (Verdict(Asks.NOTHING, "private_key"), "", False)
+            for name in _PRIVATE_MEMBERS
+            if name in value
+        }
     if str(value.get("kind", "")).lower() == "secret":
         return {
             name: (Verdict(Asks.WORDLESS, "secret", "holder"), "", False)

@@ -50,3 +50,14 @@ def settle(findings: Iterable[Finding]) -> list[Finding]:
         elif finding.start < finding.end:
             settled.append(finding)
     return settled
+
+
+def spliced(text: str, found: Iterable[Finding]) -> str:
+    """The text with what stands in the place of each finding."""
+    parts: list[str] = []
+    at = 0
+    for finding in found:
+        shown = marker(finding.rule) if finding.text is None else finding.text
+        parts += text[at : finding.start], finding.quote, shown, finding.quote
+        at = finding.end
+    return "".join([*parts, text[at:]])

@@ -26,7 +26,7 @@ from otel_kit.pipeline.redact.vocabulary import (
     STEMS,
 )
 
-LONGEST_KEY = 256
+LONGEST_KEY, MOST_LETTERS = 256, 4_096
 
 
 def fold(text: str) -> str:
@@ -35,6 +35,27 @@ def fold(text: str) -> str:
         return text
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).replace("ß", "ss").replace("ł", "l")
+
+
+class _Flat(dict[int, str]):
+    """Of each character its lower case without accents, one for one; ``ł`` and ``：`` have an ASCII form too."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code).lower()[:1]
+        plain = {"ß": "s", "ł": "l", "ø": "o", "đ": "d", "ı": "i"}.get(letter)
+        base = plain or unicodedata.normalize("NFKD", letter)[:1]
+        shown = base if base.isascii() and base else letter
+        if len(self) < MOST_LETTERS:
+            self[code] = shown
+        return shown
+
+
+_FLAT = _Flat()
+
+
+def flat(text: str) -> str:
+    """The text in lower case and without accents, of the same length."""
+    return text.translate(_FLAT)
 
 
 _PASSWORDS, _SECRETS = frozenset(map(fold, PASSWORDS)), frozenset(map(fold, SECRETS))
@@ -127,6 +148,9 @@ def _judge_words(words: list[str]) -> Verdict:
         return verdict
     last = trimmed[-1]
     if words[0] in QUESTIONS and len(words) > 1:
+        # "enable_secret" may hold it, "has_secret" tells of it.
+        if words[0] in ("enable", "use", "set", "force") and (last in _PASSWORDS or last in _SECRETS):
+            return Verdict(Asks.WORDLESS, RULE_OF_WORD.get(last, "secret"))
         return QUANTITY if last in QUANTITIES else PLAIN
     if last in METADATA:
         return QUANTITY if last in QUANTITIES or last in ("id", "ids") else PLAIN
@@ -158,6 +182,17 @@ def _judge_end(words: list[str]) -> Verdict | None:
     if len(words) > 1 and words[-1] in ("code", "codes", "number") and words[-2].startswith(_CODES):
         return Verdict(Asks.DIGITS, "otp")
     return _judge_word(words[-1])
+
+
+def phrase_at_end(words: list[str]) -> Verdict | None:
+    """The verdict on a listed phrase of several words at the end, or None."""
+    for size in range(min(4, len(words)), 1, -1):
+        phrase = " ".join(words[-size:])
+        if phrase in PLAIN_PHRASES:
+            return None
+        if phrase in ALWAYS_PHRASES:
+            return _always(ALWAYS_PHRASES[phrase])
+    return None
 
 
 def _always(rule: str) -> Verdict:

@@ -31,7 +31,7 @@ STATES = word_set(
     created deleted revoked rotated rejected accepted verified unverified confirmed failed failure denied ok okay
     error mismatch matched enabled disabled hidden masked redacted filtered removed omitted default n/a na tbd todo
     anonymous unauthorized forbidden found provided given sent blank short long exists string str int bytes stored
-    saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
+    include same-origin saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
     """
 )
 _PLACEHOLDER = expression(
@@ -45,6 +45,10 @@ _PLACEHOLDER = expression(
     | %\w{1,60}%                         # %PASSWORD%
     | [:@](?-i:[a-z_]{1,60}\d{0,3}|[A-Z_]{1,60}\d{0,3}|\d{1,3})        # :password, @p1
     | \$\{\{.{0,80}\}\}
+    | \$\([^()]{1,200}\)                  # $(cat /run/secrets/password)
+    | !(?:vault|env|env_var|secret|ref|sub|getatt|importvalue|encrypted|include)(?:\s[|>][+\-]?)?  # !vault |
+    | ENC\[[\w,:\s]{0,200}\]?           # ENC[AES256_GCM,…
+    | (?-i:(?:env|file|vault|ssm|op|secretref|keyvault|sops|ref|keyring|doppler|infisical|secret|awssm|gcpsm|from_env|aws-sm)(?:://?|:)[A-Za-z_/][A-Za-z_\-./:#]*)
     | (?:os\.|process\.)?(?:environ|getenv|env|config|settings|secrets?|vault|var|params?|args|self|request|data|os)
       (?:\.\w+|\[["']?\w+["']?\]|\(["']?\w+["']?\))+
     """,

@@ -15,11 +15,19 @@ from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.cookies import cookies
 from otel_kit.pipeline.redact.expression import any_of, expression, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
-from otel_kit.pipeline.redact.keys import Asks, Verdict, fold, judge
-from otel_kit.pipeline.redact.values import Span, goes_on, refers, value_at, withheld
+from otel_kit.pipeline.redact.keys import Asks, Verdict, judge, phrase_at_end, words_of
+from otel_kit.pipeline.redact.values import (
+    Span,
+    goes_on,
+    goes_on_as_prose,
+    passphrase,
+    refers,
+    value_at,
+    withheld,
+)
 from otel_kit.pipeline.redact.vocabulary import QUERY_NAMES
 
-MOST_CANDIDATES, MOST_CALLS = 1_000, 150
+MOST_CANDIDATES = 1_000
 # A look into brackets costs as much as this many candidates; so far is looked for their end, and for that of a header.
 COST_OF_BRACKETS = 8
 BRACKETS_REACH, HEADER_REACH = 1_024, 8_192
@@ -36,63 +44,22 @@ STEMS = word_set(
     """
 )
 STEM = expression(any_of(STEMS))
-_KEY = r"(?<![\w.])(?<!\w-)(\w++(?:[.\-]\w++)*+)"
+KEY = r"(?<![\w.])(?<!\w-)(\w++(?:[.\-]\w++)*+)"
 _CLOSE = r"(?:\\{0,7}[\"'`]|\]|%22|%5[dD]|&quot;|\\u0022|\*\*|\)(?=\s?=)|</b>|[?!]){0,3}"
 _PAIR = expression(
-    rf"{_KEY}({_CLOSE})[ \t]{{0,16}}(=>|:=|==|!=|<>|::?(?!//)|=|->|→|%3[dDaA]|\\u003d)[ \t]{{0,16}}(?:\r?\n[ \t]{{1,8}}(?=[\"'])){{0,1}}"
+    rf"{KEY}({_CLOSE})[ \t]{{0,16}}(=>|:=|==|!=|<>|::?(?!//)|=|->|→|%3[dDaA]|\\u003d)[ \t]{{0,16}}(?:\r?\n[ \t]{{1,8}}(?=[\"'])){{0,1}}"
 )
-_LISTED = expression(
-    r"[\[(,]\s{0,8}b?\\{0,3}[\"']([\w.\-]{2,80})\\{0,3}[\"']\s{0,2},\s{0,8}(?=b?\\{0,3}[\"'])"
-)
-_FLAG = expression(r"(?<![\w\-])(?:--?|/)([A-Za-z]\w*+(?:[.\-]\w++)*+)(?:[ \t]{1,4}|[\"'],\s{0,8})(?![-<>|])")
-_SET = expression(r"\b(?:[Ss]et|SET|setx|setenv)[ \t]{1,4}([\w.\-]{3,80})[ \t]{1,4}([^\s\"'=]{6,512})")
-_NAMED = expression(
-    r"""(?<![\w])(?:name|key|id|field|header|headername|param|parameter|attribute|k|variable|env)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}["']?
-        ([\w.\-]{2,80})\\{0,3}["']?(?:[,;\s][^<>{}]{0,120}?|,)?[\s,;"'\\]\s{0,20}\\{0,3}["']?
-        (?:value|val|v|content|contents|data|default|stringvalue|string_value)\\{0,3}["']?\s{0,3}[=:]\s{0,3}""",
-    re.VERBOSE | re.IGNORECASE,
-)  # fmt: skip
-_NAMED_AFTER = expression(
-    r"""["']?\b(?:value|val|v|content)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}(["'])([^"'\\\n]{3,2048})\\{0,3}\1,?\s{1,8}\\{0,3}["']?
-        (?:name|key|header|field|k)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}["']([\w.\-]{2,80})\\{0,3}["']""",
-    re.VERBOSE | re.IGNORECASE,
-)  # fmt: skip
-_TAG = expression(
-    r"<(?:\w{1,30}:)?([\w.\-]{2,80})(?:\s[^<>]{0,200})?>\s{0,20}(?:<!\[CDATA\[)?([^<>]{1,16384}?)(?:\]\]>)?\s{0,20}</"
-)
-_TAG_NAMED = expression(
-    r"<\w{1,40}\s[^<>]{0,80}?\b(?:name|key)=[\"']([\w.\-]{2,80})[\"'][^<>]{0,120}>\s{0,20}(?:<value>)?([^<>]{1,4096}?)\s{0,20}</",
-    re.I,
-)
-_BESIDE = expression(
-    rf"{_KEY}[ \t]{{1,4}}(?:BY[ \t]{{1,4}}|by[ \t]{{1,4}}|VALUES?[ \t]{{1,4}})?(?=[NEne]?\\{{0,3}}['\"])"
-)
-_IDENTIFIED = expression(
-    r"\bpragma[ \t]{1,4}(?:\w+\.)?(?:re|hex|hexre)?key[ \t]{0,4}=[ \t]{0,4}"
-    r"|\bset[ \t]{1,4}password[ \t]{1,4}for[ \t]{1,4}[^\s=]{1,80}[ \t]{0,4}(?:=|to)[ \t]{0,4}(?:password\()?"
-    r"|\bidentified[ \t]{1,4}(?:with[ \t]{1,4}[\w\"'`]{1,40}[ \t]{1,4})?(?:by|as)[ \t]{1,4}(?:password[ \t]{1,4})?",
-    re.I,
-)
-_CALLEE = expression(r"(?<![\w])([A-Za-z_][\w.]{1,80})\(")
-_STRING = expression(
+STRING = expression(
     r"(?<![\w\\])[bBrRuUfFN]{0,2}\"([^\"\\\n]{0,400})\"|(?<![\w\\])[bBrRuUfFN]{0,2}'([^'\\\n]{0,400})'"
-)
-_SIGNS_IN = expression(
-    r"(?:log_?in|sign_?in|authenticate|(?:http)?_?(?:basic|digest|proxy)_?auth|bind|simple_bind_s?|set_auth|credentials|starttls|connect)$",
-    re.I,
 )
 _BARE_ITEM = expression(r"[\[(]([^\s,\]\[(){}\"']{3,512})[\])]")
 _SCHEME = expression(r"([A-Za-z][A-Za-z0-9_\-]{1,30})[ \t]{1,4}(?=\S)")
-_INPUT_VALUE = expression(
-    r"^[ \t]{0,8}([\w.\-]{1,120})[ \t]*\r?\n[ \t]+[^\n]{0,400}?\binput_value=", re.MULTILINE
-)
 _BOUND_BY = {'"': '"', "'": "'", "`": "`"}
 
 
 def pairs(text: str, lower: str) -> Findings:
     """Every value whose key asks for it."""
-    folded = fold(lower) if not lower.isascii() else lower
-    if not STEM.search(folded) and not STEM.search(lower) and "?" not in text:
+    if not STEM.search(lower) and "?" not in text:
         return
     budget = MOST_CANDIDATES
     done = 0
@@ -118,12 +85,11 @@ def pairs(text: str, lower: str) -> Findings:
             raise TooMuchWork
         if verdict.carrier in ("authorization", "cookie"):
             done = min(_header_end(text, match.start(), match.end()), match.end() + HEADER_REACH)
-        for finding in _valued(
+        for finding in valued(
             text, match.group(1), match.start(), match.end(), verdict, match.group(3), match.group(2)
         ):
             yield finding
             done = max(done, finding.end)
-    yield from _other_notations(text, lower)
 
 
 def _verdict(text: str, match: re.Match[str], lower: str) -> Verdict | None:
@@ -134,12 +100,21 @@ def _verdict(text: str, match: re.Match[str], lower: str) -> Verdict | None:
             return Verdict(Asks.RANDOM, rule)
     if len(key) > 200:
         key = key[-200:]
-    if not STEM.search(lower, match.start(1), match.end(1)) and (
-        key.isascii() or not STEM.search(fold(key.lower()))
-    ):
+    if not STEM.search(lower, match.start(1), match.end(1)):
         return None
     verdict = judge(key)
+    if verdict.asks is not Asks.NOTHING and match.start() and text[match.start() - 1] == " ":
+        verdict = _with_words_before(lower, match, key) or verdict
     return None if verdict.asks in (Asks.TEXT, Asks.QUANTITY) and not verdict.carrier else verdict
+
+
+_BEFORE = expression(r"(?:[a-z0-9\-]{2,16}[ ]){1,3}\Z")
+
+
+def _with_words_before(lower: str, match: re.Match[str], key: str) -> Verdict | None:
+    """``Bitlocker recovery key: …``: a key of several words, as prose writes them."""
+    before = _BEFORE.search(lower, max(0, match.start() - 40), match.start())
+    return phrase_at_end(before.group().split() + words_of(key)) if before else None
 
 
 def _in_query(text: str, match: re.Match[str]) -> bool:
@@ -151,7 +126,7 @@ def _in_query(text: str, match: re.Match[str]) -> bool:
     )
 
 
-def _valued(
+def valued(
     text: str, key: str, start: int, position: int, verdict: Verdict, separator: str, close: str
 ) -> Findings:
     """The findings in the value behind a key."""
@@ -170,17 +145,40 @@ def _valued(
         return
     if key.lower() in ("pwd", "oldpwd") and _DIRECTORY.match(value) and looks.wordy(value):
         return
+    if not span.quoted and verdict.rule == "password" and (stop := passphrase(text, span)):
+        yield Finding(span.start, stop, verdict.rule)
+        return
+    if (
+        not span.quoted
+        and ("phrase" in key.lower() or "mnemonic" in key.lower())
+        and not goes_on_as_prose(text, span)
+    ):
+        yield Finding(span.start, _line_end(text, span.start), verdict.rule)
+        return
     if not withheld(verdict, value) or (not span.quoted and _not_a_value(text, span, separator, verdict)):
         return
-    end = span.end
-    if (
-        (not span.quoted and " phrase" in f" {verdict.rule}")
-        or "mnemonic" in key.lower()
-        or "phrase" in key.lower()
-    ):
-        end = span.end if span.quoted else _line_end(text, span.start)
+    end = _codes_end(text, span) if verdict.rule == "otp" and not span.quoted else span.end
     quote = '"' if not span.quoted and close[:1] == '"' and separator == ":" else ""
     yield Finding(span.start, end, verdict.rule, None, quote)
+    if (
+        span.quoted
+        and (after := _AND_THEN.match(text, span.stop))
+        and (next_one := value_at(text, after.end()))
+    ):
+        yield Finding(next_one.start, next_one.end, verdict.rule)
+
+
+# Terraform's plan shows what was and what will be: "old" -> "new".
+_AND_THEN = expression(r"[ \t]{0,4}(?:->|=>|→)[ \t]{0,4}(?=[\"'])")
+_CODES = expression(
+    r"(?:[,;]?[ ]{1,2}(?=[a-z\-]{0,9}\d)[A-Za-z0-9]{3,10}(?:-[A-Za-z0-9]{3,10}){0,3}(?![\w:=.]))++"
+)
+
+
+def _codes_end(text: str, span: Span) -> int:
+    """The end of a list of codes that are all for one key."""
+    match = _CODES.match(text, span.end)
+    return match.end() if match else span.end
 
 
 def _not_a_value(text: str, span: Span, separator: str, verdict: Verdict) -> bool:
@@ -226,7 +224,7 @@ def _header(text: str, start: int, position: int, verdict: Verdict) -> Findings:
 def _header_list(text: str, position: int, verdict: Verdict) -> Findings:
     close = {"[": "]", "(": ")"}[text[position]]
     end = text.find(close, position, position + BRACKETS_REACH)
-    for match in _STRING.finditer(
+    for match in STRING.finditer(
         text, position, end if end > 0 else min(len(text), position + BRACKETS_REACH)
     ):
         group = 1 if match.group(1) is not None else 2
@@ -284,7 +282,7 @@ def _strings_in_brackets(text: str, position: int, verdict: Verdict) -> Findings
         yield Finding(bare.start(1), bare.end(1), verdict.rule)
     end = text.find({"[": "]", "(": ")"}[head], position, position + BRACKETS_REACH)
     strings = list(
-        _STRING.finditer(text, position, end if end > 0 else min(len(text), position + BRACKETS_REACH))
+        STRING.finditer(text, position, end if end > 0 else min(len(text), position + BRACKETS_REACH))
     )
     for number, match in enumerate(strings):
         group = 1 if match.group(1) is not None else 2
@@ -294,132 +292,3 @@ def _strings_in_brackets(text: str, position: int, verdict: Verdict) -> Findings
         asked = verdict if verdict.asks is not Asks.WORDLESS else verdict._replace(asks=Asks.NOTHING)
         if not user and (withheld(asked if number else verdict, value)):
             yield Finding(match.start(group), match.end(group), verdict.rule)
-
-
-def _other_notations(text: str, lower: str) -> Findings:
-    yield from _keyed(text, _LISTED)
-    if "-" in text or "/" in text:
-        yield from _flags(text)
-    if "val" in lower or "content" in lower or "data" in lower:
-        yield from _keyed(text, _NAMED)
-        yield from _value_first(text)
-    if "set" in lower:
-        yield from _set(text)
-    if "</" in text:
-        yield from _tags(text)
-    if '"' in text or "'" in text:
-        yield from _beside(text)
-        if "(" in text:
-            yield from _calls(text)
-    if "input_value=" in text:
-        yield from _validation(text)
-
-
-def _keyed(text: str, pattern: re.Pattern[str]) -> Findings:
-    for match in pattern.finditer(text):
-        key = match.group(1)
-        verdict = judge(key)
-        if verdict.asks not in (Asks.TEXT, Asks.QUANTITY) or verdict.carrier in ("authorization", "cookie"):
-            yield from _valued(text, key, match.start(1), match.end(), verdict, "=", "")
-
-
-def _flags(text: str) -> Findings:
-    for match in _FLAG.finditer(text):
-        # "-phM37kPw…" is a password glued to its option, not an option.
-        if len(match.group(1)) >= 12 and looks.random_looking(match.group(1)):
-            continue
-        verdict = judge(match.group(1))
-        if verdict.asks in (Asks.TEXT, Asks.QUANTITY, Asks.CARD):
-            continue
-        span = value_at(text, match.end())
-        if span is None:
-            continue
-        value = text[span.start : span.end]
-        if withheld(verdict, value) and not (not span.quoted and goes_on(text, span)):
-            yield Finding(span.start, span.end, verdict.rule)
-
-
-def _set(text: str) -> Findings:
-    """``configure set aws_secret_access_key …``, ``setx TOKEN …``: a key and a value as two words of a command."""
-    for match in _SET.finditer(text):
-        verdict, value = judge(match.group(1)), match.group(2)
-        if (
-            verdict.asks not in (Asks.TEXT, Asks.QUANTITY)
-            and withheld(verdict, value)
-            and looks.strong(value)
-        ):
-            yield Finding(match.start(2), match.end(2), verdict.rule)
-
-
-def _value_first(text: str) -> Findings:
-    for match in _NAMED_AFTER.finditer(text):
-        verdict = judge(match.group(3))
-        if withheld(verdict, match.group(2)):
-            yield Finding(match.start(2), match.end(2), verdict.rule)
-
-
-def _tags(text: str) -> Findings:
-    for pattern in (_TAG, _TAG_NAMED):
-        for match in pattern.finditer(text):
-            verdict = judge(match.group(1))
-            if withheld(verdict, match.group(2)):
-                yield Finding(match.start(2), match.end(2), verdict.rule)
-
-
-def _beside(text: str) -> Findings:
-    """A key with nothing but white space before a quoted value: SQL's ``PASSWORD '…'``."""
-    for match in _BESIDE.finditer(text):
-        verdict = judge(match.group(1))
-        if verdict.asks in (Asks.TEXT, Asks.QUANTITY):
-            continue
-        span = value_at(text, match.end())
-        if span is not None and span.quoted:
-            value = text[span.start : span.end]
-            if (
-                " " not in value
-                and withheld(verdict, value)
-                and (verdict.asks is not Asks.NOTHING or _a_value(text, match, value))
-            ):
-                yield Finding(span.start, span.end, verdict.rule)
-    for match in _IDENTIFIED.finditer(text):
-        span = value_at(text, match.end())
-        if span is not None and not looks.placeholder(text[span.start : span.end]):
-            yield Finding(span.start, span.end, "password")
-
-
-def _a_value(text: str, match: re.Match[str], value: str) -> bool:
-    """Upper case is SQL; in prose ``the password "Email" field`` names a thing."""
-    return match.group(1).isupper() or looks.secretish(value)
-
-
-def _calls(text: str) -> Findings:
-    """Arguments of functions that take a secret: ``set_password("…")``, ``login("ann", "…")``."""
-    calls = 0
-    for match in _CALLEE.finditer(text):
-        name = match.group(1)
-        signs_in = _SIGNS_IN.search(name) is not None
-        verdict = judge(name)
-        if not signs_in and verdict.asks is not Asks.NOTHING:
-            continue
-        calls += 1
-        if calls > MOST_CALLS:
-            raise TooMuchWork
-        end = text.find(")", match.end(), match.end() + BRACKETS_REACH)
-        for string in _STRING.finditer(
-            text, match.end(), end if end > 0 else min(len(text), match.end() + 512)
-        ):
-            group = 1 if string.group(1) is not None else 2
-            value = string.group(group)
-            if looks.strong(value) or (
-                not signs_in and looks.secretish(value) and " " not in value and not looks.wordy(value)
-            ):
-                yield Finding(string.start(group), string.end(group), verdict.rule or "password")
-
-
-def _validation(text: str) -> Findings:
-    """A field's name on one line, its bad input on the next, as pydantic prints them."""
-    for match in _INPUT_VALUE.finditer(text):
-        verdict = judge(match.group(1))
-        span = value_at(text, match.end())
-        if span is not None and withheld(verdict, text[span.start : span.end]):
-            yield Finding(span.start, span.end, verdict.rule)

@@ -45,7 +45,7 @@ _CODE_FIRST = expression(
     r"(?:code|otp|pin|passcode|password|tan)\b"
 )
 _CODE_USED = expression(
-    r"\b(?:use|enter|type|input|submit|your)[ ]code[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
+    r"\b(?:use|enter|type|input|submit|your|ihr|dein|votre|ton|su|tu|il tuo|uw|je|seu|din|twoj|vas|ваш)[ ](?:new[ ]|login[ ])?(?:code|kod|codigo|codice|код)(?:[ ](?:is|ist|lautet|est|es|e|ar|er|to|jest))?[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
 )
 _USER_SLASH = expression(
     r"(?:credentials?|creds|login|logged in(?: as| with)?|log ?in (?:as|with)|auth(?:enticated)?(?: as| with)?|using)(?: is| are|:|=)?[ ]+['\"`]?[\w.@+\-]{1,64}[/:](?P<value>[^\s'\"`/]{4,128})"
@@ -62,6 +62,10 @@ _PGPASS = expression(
 )
 _USERINFO = expression(
     r"(?<![\w/:@.%+\-])(?!mailto:|[Tt]o:|[Cc]c:|[Ff]rom:|sip:)[\w.+\-]{1,64}:(?P<value>[^\s:@/\"'<>,;]{4,128})@[A-Za-z0-9][\w.\-]*"
+)
+_LOGIN = expression(r"[\w.@+\-]{1,64}[/:]([^\s/:]{4,128})")
+_SPOKEN_LOGIN = expression(
+    r"(?m)(?<![\w.\-])(?:PASS|LOGIN[ ]\S{1,64}|AUTH(?:[ ]\S{1,64})?|IDENTIFY(?:[ ]\S{1,64})?)[ ]['\"]?(?P<value>[^\s'\"]{6,128})['\"]?[ ]*$"
 )
 _TRAILING = ".,;:!?)]}\"'`"
 _UNITS = expression(
@@ -82,7 +86,7 @@ def sentences(text: str, lower: str) -> Findings:
             if not _UNITS.match(lower, match.end()):
                 yield Finding(match.start("value"), match.end("value"), "otp")
     for match in _USER_SLASH.finditer(lower):
-        value = _trim(text[match.start("value") : match.end("value")])
+        value = trimmed(text[match.start("value") : match.end("value")])
         if looks.strong(value):
             yield Finding(match.start("value"), match.start("value") + len(value), "password")
 
@@ -91,11 +95,13 @@ def _named(text: str, match: re.Match[str]) -> Findings:
     start = match.start("value")
     raw = text[start : match.end("value")]
     opened = raw[0] if raw[0] in "\"'`(<[«„“‘" else ""
-    value = _trim(raw[1:] if opened else raw)
+    value = trimmed(raw[1:] if opened else raw)
     start += len(opened)
     rule = (
         "password" if _PASSWORDISH.search(match.group("noun")) else match.group("noun").split()[-1].strip("s")
     )
+    if rule == "cred" and (login := _LOGIN.fullmatch(value)):
+        start, value = start + login.start(1), login.group(1)
     if _is_secret(text, match, value, start, bool(opened), rule):
         yield Finding(start, start + len(value), {"key": "api_key", "cred": "password"}.get(rule, rule))
 
@@ -106,6 +112,9 @@ def _is_secret(text: str, match: re.Match[str], value: str, start: int, opened: 
         return False
     # Directly behind the noun that is a pair, whose value ends by rules of its own.
     if copula in ("=", ":") and match.start("copula") == match.end("noun"):
+        return False
+    # "passphrase for key '/home/ann/.ssh/id'": a place.
+    if value[:1] in "/~" and "/" in value[1:]:
         return False
     if _UNITS.match(text, start + len(value)):
         return False
@@ -124,7 +133,8 @@ def _is_secret(text: str, match: re.Match[str], value: str, start: int, opened: 
     return looks.secretish(value)
 
 
-def _trim(value: str) -> str:
+def trimmed(value: str) -> str:
+    """A word of prose without the punctuation behind it."""
     while value and value[-1] in _TRAILING and not (value[-1] in ")]}!" and _paired(value)):
         value = value[:-1]
     return value
@@ -142,6 +152,9 @@ def protocols(text: str, lower: str) -> Findings:
         if not looks.placeholder(value) and (
             not looks.wordy(value) or "PASS" in match.group() or "requirepass" in match.group()
         ):
+            yield Finding(match.start("value"), match.end("value"), "password")
+    for match in _SPOKEN_LOGIN.finditer(text):
+        if looks.strong(match.group("value")):
             yield Finding(match.start("value"), match.end("value"), "password")
     if "login" in lower:
         for match in _NETRC.finditer(text):

@@ -40,8 +40,9 @@ _WORDS = word_set(
     escape similar to rlike regexp
     """
 )
+_ENDS_A_COLUMN = word_set("and or where set from select to into on")
 _FUNCTION_OF_SECRET = expression(
-    r"(?:crypt|encrypt|decrypt|md5|sha\d*|sha2|hash|hashbytes|digest|password|gen_salt|aes_\w+|pgp_sym_\w+|encode|bcrypt)$",
+    r"(?:crypt|encrypt|decrypt|md5|sha\d*|sha2|hash|hashbytes|digest|password|gen_salt|aes_\w+|pgp_sym_\w+|encode|bcrypt|mysql|postgresql|mongodb|remote\w*|s3\w*|gcs|azureblob\w*|dblink\w*|redis|odbc|jdbc|openrowset|opendatasource)$",
     re.I,
 )
 _SHOWN = expression(r"\[SQL: (.{1,16384}?)\]\s{0,4}\[parameters: (.{1,16384}?)\](?=\s|$)", re.DOTALL)
@@ -120,7 +121,7 @@ def _wrapped(text: str) -> Findings:
         if kind == "name":
             name = token.group().strip('"`[]')
             if name.lower() in _WORDS:
-                column = "" if name.lower() in ("and", "or", "where", "set", "from", "select") else column
+                column = "" if name.lower() in _ENDS_A_COLUMN else column
             elif text[token.end() : token.end() + 1] == "(":
                 function = name
             else:
@@ -142,7 +143,7 @@ def _compared(token: re.Match[str], column: str, function: str) -> Findings:
     verdict = judge(column.rpartition(".")[2]) if column else None
     if verdict and withheld(verdict, inner.strip("%")):
         yield Finding(token.start() + front, token.end() - 1, verdict.rule)
-    elif function and _FUNCTION_OF_SECRET.search(function) and looks.strong(inner):
+    elif function and _FUNCTION_OF_SECRET.search(function) and looks.strong(inner) and "/" not in inner[:8]:
         yield Finding(token.start() + front, token.end() - 1, "sql")
 
 

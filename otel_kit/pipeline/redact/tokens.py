@@ -25,7 +25,7 @@ _ALPHABETS = {
     "S": "[A-Z2-7]",
     "P": r"[A-Za-z0-9_\-.%+/=~:$]",
 }
-_TABLE = """
+_TABLE = r"""
 github ghp_ A 20; github gho_ A 20; github ghu_ A 20; github ghs_ D 20; github ghr_ A 20
 github github_pat_ U 22; gitlab glpat- D 16; gitlab gldt- D 16; gitlab glrt- D 16; gitlab glrtr- D 16
 gitlab glcbt- D 16; gitlab glptt- D 16; gitlab glft- D 16; gitlab glimt- D 16; gitlab glagent- D 16
@@ -77,14 +77,17 @@ stytch secret-live- U 20; stytch secret-test- U 20; discord mfa. U 60; dropbox s
 facebook EAAC A 40; facebook EAA A 80; instagram IGQ U 60; instagram IGAA U 60
 twitter AAAAAAAAAAAAAAAAAAAAA P 30; linkedin AQV U 60; alibaba LTAI A 14; tencent AKID A 24; yandex AQVN U 34
 yandex y0_ U 40; yandex YCA U 34; baidu bce-v3/ P 30; openshift sha256~ U 40; kubernetes k8s-aws-v1. B 40
-rancher kubeconfig- P 40; netbird nbp_ A 24; n8n n8n_api_ D 24; retool retool_ A 20; temporal tmprl_ A 28
+rancher kubeconfig- P 40; netbird nbp_ A 24; huggingface api_org_ A 30; voyage pa- U 40; firecrawl fc- H 32; brave BSA A 24; cursor crsr_ H 60
+twitch oauth: L 30; woocommerce ck_ H 40; woocommerce cs_ H 40; adyen AQE B 80; mollie live_ A 30; mollie test_ A 30
+statsig secret- A 36; confluent cflt B 50; aiven AVNS_ U 16; xata xau_ A 30; trello ATTA H 60; infracost ico- A 32
+modal as- A 22; llamaindex llx- A 40; mem0 m0- A 36; hashicorp s. A 24; okta SSWS\x20 U 20; n8n n8n_api_ D 24; retool retool_ A 20; temporal tmprl_ A 28
 inngest signkey- U 30; trigger tr_dev_ A 16; trigger tr_prod_ A 16; trigger tr_pat_ A 16
 """.strip()
 # Prefixes that name an id of the same shape in other products, or are too short to trust: key, digest and case decide more strictly.
 _WEAK = word_set(
     """
     key- pat A3- sk- sk_ SK fw_ re_ tr_dev_ sdk- api- mob- cio EAA EAAC SCW secret_ sl. AQV y0_ nfu cfat_ cfut_ fm1
-    e2b_ xai- hf_ r8_
+    e2b_ xai- hf_ r8_ pa- BSA live_ test_ secret- as- m0- s. oauth: llx-
     """
 )
 
@@ -95,7 +98,7 @@ def _parse(table: str) -> list[Row]:
     rows: list[Row] = []
     for entry in re.split(r"[;\n]", table):
         rule, prefix, alphabet, rest = entry.split()
-        rows.append((rule, prefix, alphabet, int(rest)))
+        rows.append((rule, prefix.replace(r"\x20", " "), alphabet, int(rest)))
     return sorted(set(rows), key=lambda row: (-len(row[1]), row))
 
 
@@ -124,11 +127,31 @@ _SHAPES = expression(
     | (?P<google_oauth>(?<![0-9])[0-9]{9,}-[a-z0-9]{32}\.apps\.googleusercontent\.com:[\w\-]{20,})
     | (?P<aws>(?<![A-Za-z0-9])amzn\.mws\.[0-9a-f\-]{36})
     | (?P<heroku>(?<![A-Za-z0-9])HRKU-[\w\-]{36,})
+    | (?P<paseto>(?<![\w.])v[1-4]\.(?:local|public)\.[A-Za-z0-9_\-]{20,}(?:\.[A-Za-z0-9_\-]+)?)
+    | (?P<asana>(?<![\w/.])[0-2]/(?:[0-9]{10,20}(?:/[0-9]{10,20})?:)?[0-9a-f]{32}(?![0-9a-f]))
+    | (?P<clickup>(?<![\w])pk_[0-9]{5,10}_[0-9A-Z]{32}(?![0-9A-Z]))
+    | (?P<ngrok>(?<![\w])[12][A-Za-z0-9]{26}_[A-Za-z0-9]{20,22}(?![A-Za-z0-9]))
     | (?P<square>(?<![A-Za-z0-9])EAAA[A-Za-z0-9_\-]{60})
     """,
     re.VERBOSE | re.ASCII,
 )
-_SHAPE_MARKS = ("q~", "-us", ".atlasv1.", "pat", ".apps.", "amzn.mws", "hrku-", "eaaa")
+_SHAPE_MARKS = (
+    ".local.",
+    ".public.",
+    "0/",
+    "1/",
+    "2/",
+    "pk_",
+    "_",
+    "q~",
+    "-us",
+    ".atlasv1.",
+    "pat",
+    ".apps.",
+    "amzn.mws",
+    "hrku-",
+    "eaaa",
+)
 _DOTTED = expression(r"[MNO][\w\-]{23,27}\.[\w\-]{6}\.", re.ASCII)
 _COLON = expression(r"[0-9]{8,10}:[A-Za-z0-9_\-]{35}", re.ASCII)
 # An issuer that nobody knows, in the manner of those that are known: acme_live_..., foo-sk-..., bar_pat_...
@@ -139,6 +162,12 @@ _MARKS = word_set(
     """
     sk rk pat secret live apikey token whsec priv private accesstoken password pwd sec prod tkn
     """
+)
+
+
+_MIXED = (expression("[a-z]"), expression("[A-Z]"), expression("[0-9]"))
+_OPEN = word_set(
+    "pk pub public publishable id sha256 sha384 sha512 sha1 md5 digest hash etag req request file chatcmpl"
 )
 
 
@@ -157,7 +186,7 @@ def _made_up(prefix: str, body: str) -> bool:
     if prefix not in _WEAK:
         return not looks.wordy(body) or looks.hexadecimal(body)
     if looks.hexadecimal(body):
-        return prefix in ("key-", "SK", "pk_")
+        return prefix in ("key-", "SK") or (prefix in ("sk-", "sk_") and len(body) >= 32)
     mixed = any(map(str.isdigit, body)) or (not body.islower() and not body.isupper())
     return mixed and looks.random_looking(body) and not looks.uuid(body) and not looks.wordy(body)
 
@@ -173,5 +202,12 @@ def in_manner(text: str) -> Findings:
     """Credentials of unknown issuers, named in the manner of the known ones."""
     for match in _MANNER.finditer(text):
         words, body = re.split("[_-]", match.group(1)), match.group(2)
-        if _MARKS.intersection(words) and looks.random_looking(body) and not looks.hexadecimal(body):
+        # A key has 32 characters and more of mixed case, an object's id ("evt_…", "msg_…") has fewer.
+        known = _MARKS.intersection(words) or (len(body) >= 32 and all(kind.search(body) for kind in _MIXED))
+        if (
+            known
+            and not _OPEN.intersection(words)
+            and looks.random_looking(body)
+            and not looks.hexadecimal(body)
+        ):
             yield Finding(match.start(), match.end(), "token")

@@ -41,7 +41,7 @@ _HOOK = expression(
     re.I,
 )
 _ENCODED = expression(r"[^\s\"'<>&?=#,;(){}\[\]]*%[0-9A-Fa-f]{2}[^\s\"'<>&?=#;]*")
-_TELLING = expression(r"%(?:3d|3f|3a|40|22|7b|5b)", re.IGNORECASE)
+_TELLING = expression(r"%(?:3d|3f|3a|40|22|7b|5b|20|0a)", re.IGNORECASE)
 
 
 def logins(text: str, lower: str) -> Findings:
@@ -106,7 +106,10 @@ def _segments(path: str, offset: int, hook: bool) -> Findings:
     before = ""
     for match in _SEGMENT.finditer(path):
         segment = match.group()
-        if _opens(segment, before, hook):
+        guard, dash, rest = segment.partition("-")
+        if dash and guard in ("private", "secret", "token", "key") and looks.opaque(rest, 20, digests=True):
+            yield Finding(offset + match.start() + len(guard) + 1, offset + match.end(), "link")
+        elif _opens(segment, before, hook):
             yield Finding(offset + match.start(), offset + match.end(), "webhook" if hook else "link")
         before = segment.lower()
 

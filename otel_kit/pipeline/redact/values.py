@@ -8,8 +8,9 @@ import re
 from typing import NamedTuple
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, word_set
 from otel_kit.pipeline.redact.keys import Asks, Verdict, judge
+from otel_kit.pipeline.redact.vocabulary import METADATA
 
 
 class Span(NamedTuple):
@@ -29,6 +30,10 @@ class Span(NamedTuple):
 
 
 LONGEST_VALUE = 16_384
+# What a dump writes between a key and its value: Go's "(string)(len=12) ", PHP's "string(12) ", "new String(", "&str = ".
+_DUMPED = expression(
+    r"\s{0,8}(?:\(\*?[\w.\[\]]{1,40}\)[ ]?(?:\((?:len|cap)=[\w= ]{1,30}\)[ ]?)?|string\(\d{1,6}\)[ ]|str:|new[ ]\w{1,30}\(|&(?:'\w{1,20}[ ])?\w{1,20}[ ]=[ ])(?=[\"'])"
+)
 _OPEN = expression(r"(?:[bBrRuUfFNnEe]{1,2}|[A-Z]&)?(\\{0,7})(\"\"\"|'''|[\"'`]|%22|&quot;|\\u0022)")
 _CALL = expression(r"[A-Za-z_][\w.]{0,60}\(\s{0,4}(?=[bBrRuUfFN]{0,2}\\{0,3}[\"'])")
 _ANNOTATION = expression(
@@ -49,7 +54,7 @@ _BARE = expression(
     re.VERBOSE,
 )
 _STAND_IN = expression(
-    r"\$\{[^{}\s]{0,80}\}|\$?\{\{[^{}]{0,80}\}\}|\$\(\w{1,60}\)|<[\w \-]{1,60}>|%\(\w{1,60}\)s|\[(?:redacted|hash)[:#][^\]\n]{1,80}\]"
+    r"\$\([^()\n]{1,200}\)|!(?:vault|env|secret|Ref|Sub|GetAtt|ImportValue|encrypted|include)[ \t]{1,4}[|>]?|ENC\[[^\]\n]{1,512}\]|\$\{[^{}\s]{0,80}\}|\$?\{\{[^{}]{0,80}\}\}|\$\(\w{1,60}\)|<[\w \-]{1,60}>|%\(\w{1,60}\)s|\[(?:redacted|hash)[:#][^\]\n]{1,80}\]"
 )
 _REFERENCE = expression(r"[A-Za-z_][\w]{0,60}(?:\.[A-Za-z_]\w{0,60}){0,6}")
 _BLOCK = expression(r"[|>][+\-]?\d?[ \t]*\r?\n([ \t]+)(?=\S)")
@@ -63,7 +68,9 @@ def value_at(text: str, position: int) -> Span | None:
         text: the text.
         position: just behind the separator and its white space.
     """
-    if (annotated := _ANNOTATION.match(text, position)) or (annotated := _CALL.match(text, position)):
+    if dumped := _DUMPED.match(text, position):
+        position = dumped.end()
+    elif (annotated := _ANNOTATION.match(text, position)) or (annotated := _CALL.match(text, position)):
         position = annotated.end()
     stand_in = _STAND_IN.match(text, position)
     if stand_in:
@@ -180,6 +187,42 @@ def refers(text: str, span: Span) -> bool:
 
 
 def goes_on(text: str, span: Span) -> bool:
-    """Whether a bare value is the first word of a sentence: ``password: must have twelve characters``."""
+    """Whether a bare value is the first word of a sentence: ``password: must have twelve characters``, ``secrets: 12 found``."""
     value = text[span.start : span.end]
-    return looks.wordy(value) and value.isalpha() and _NEXT_WORD.match(text, span.end) is not None
+    first = (looks.wordy(value) and value.isalpha()) or (value.isdigit() and len(value) <= 3)
+    return first and _NEXT_WORD.match(text, span.end) is not None
+
+
+# A sentence has such a word; a passphrase of random words has none.
+_PROSE = (
+    METADATA
+    | looks.STATES
+    | word_set(
+        """
+    a an the is are was were be been being has have had do does did must may can could should shall will would need
+    for from to of in on at by with without and or not but if then than that this your you my his her their our its it he she
+    we they user please click here too very more least minimum twelve eight characters letters found see use using
+    der die das ein eine ist war und oder nicht muss le la les un une est et ou pas el los es y o no il che
+    """
+    )
+)
+_WORDS = expression(r"[^\W\d_]{2,20}(?:[ -][^\W\d_]{2,20}){2,24}(?=[ ]{0,4}(?:$|[\n\r,;\"']))")
+
+
+def goes_on_as_prose(text: str, span: Span) -> bool:
+    """Whether the words behind a key for several words are a sentence about it."""
+    words = text[span.start : span.start + 80].partition("\n")[0].lower().split()[:4]
+    return (
+        not words
+        or looks.placeholder(words[0])
+        or bool(_PROSE.intersection(word.strip(".,:;") for word in words))
+    )
+
+
+def passphrase(text: str, span: Span) -> int:
+    """Where a bare passphrase of several words ends; 0 if the words are a sentence, or one word alone."""
+    match = _WORDS.match(text, span.start)
+    if not match or not match.group().islower():
+        return 0
+    words = match.group().replace("-", " ").split()
+    return 0 if len(words) < 3 or _PROSE.intersection(words) else match.end()

@@ -15,7 +15,7 @@ PASSWORDS = word_set(
     password passwords passwd passwds passw passwrd paswd psswd pwd pwds pw psw pswd pass passphrase passphrases
     passcode pword userpass passwort passworter passwoerter kennwort kennworter kennwoerter zugangscode losungswort
     motdepasse mdp contrasena contrasenya contrasinal clave senha wachtwoord toegangscode losenord adgangskode
-    kodeord passord salasana haslo heslo parola palavrapasse jelszo sifre sifresi parool geslo lozinka slaptazodis
+    kodeord passord salasana contrasenia haslo heslo parola palavrapasse jelszo sifre sifresi parool geslo lozinka slaptazodis
     parole пароль паролі пароля лозинка сифра 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호 κωδικος סיסמה
     """
 )
@@ -86,7 +86,7 @@ METADATA = word_set(
     length len size minlength maxlength distribution embedding embeddings budget window vocab vocabulary ids id uuid
     guid count counts total totals num number sum avg average mean min max minimum maximum median ms ns us seconds
     second secs sec minutes minute hours hour days day weeks months years at on by per bytes bits kb mb gb kib mib
-    percent pct cardinality entropy tokenizer ized less manager reader writer parser lexer consumed remaining left
+    percent pct set cardinality entropy tokenizer ized less manager reader writer parser lexer consumed remaining left
     processed generated sent received visible visibility focus focused color font style placeholder toggle
     autocomplete minage maxage schedule interval
     """
@@ -127,7 +127,7 @@ _ALWAYS = {
         host key; storage key; license key; licence key; activation key; product key; ingest key; ingestion key;
         integration key; write key; deploy key; deployment key; consumer key; developer key; client key; webhook key;
         instrumentation key; account access key; user key; merchant key; write api key; root key; provisioning key;
-        serial key; api schluessel; api schlussel; cle api; clave api; cle d api; llave api; chave api; chiave api;
+        serial key; tacacs key; radius key; api schluessel; api schlussel; cle api; clave api; cle d api; llave api; chave api; chiave api;
         auth api key; zugriffsschlussel; cle d acces; clave de acceso; wifi key; wpa key; network key
         """,
     "private_key": """
@@ -136,10 +136,10 @@ _ALWAYS = {
         preshared key; pre shared key; master secret; signing secret; private pem; private keys; secret keys;
         privater schlussel; geheimer schlussel; cle privee; cle secrete; clave privada; chiave privata; chave privada;
         seed phrase; recovery phrase; mnemonic phrase; wallet seed; key material; shared secret; data key; fernet key;
-        age key; jwk d; machine key; validation key; kek; dek
+        age key; jwk d; totp seed; otp seed; mfa seed; recovery key; setup key; stream key; machine key; validation key; kek; dek
         """,
     "token": """
-        access token; refresh token; auth token; oauth token; id token; api token; bearer token; session token;
+        access token; refresh token; refresh tok; access tok; auth tok; honeycomb team; auth token; oauth token; id token; api token; bearer token; session token;
         bot token; user token; client token; personal access token; security token; csrf token; device token;
         push token; registration token; verification token; reset token; login token; service token; deploy token;
         job token; runner token; web token; secret token; private token; upload token; download token; invite token;
@@ -162,7 +162,7 @@ _ALWAYS = {
     "cvv": "cvv; cvc; cvv2; cvc2; csc; cvn; card code; card verification; card security; verification value",
     "pin": "pin; pin code; pincode; pin number; user pin; card pin; atm pin; pins; code pin",
     "password": """
-        mot de passe; mots de passe; pass word; pass phrase; palabra clave; parola chiave; palavra passe; parola d ordine;
+        mot de passe; mots de passe; secure string; recovery password; pass word; pass phrase; palabra clave; parola chiave; palavra passe; parola d ordine;
         kata sandi; mat khau; pass code; user pass; db pass; root pw; security answer; secret answer; security answers;
         community string; snmp community; bind credentials; geheime antwort; password answer; frase de contrasena
         """,

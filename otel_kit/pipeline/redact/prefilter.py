@@ -1,0 +1,78 @@
+"""The prefilter: a memory of words that cannot begin a secret, so that an ordinary text costs a few look-ups."""
+
+from __future__ import annotations
+
+from otel_kit.pipeline.redact.expression import any_of, expression
+from otel_kit.pipeline.redact.keys import flat
+from otel_kit.pipeline.redact.pairs import STEMS
+
+MOST_WORDS = 16_384
+# What can begin a secret, in lower case.
+_TRIGGER = expression(
+    any_of(
+        [
+            *STEMS,
+            *("://", "-----", "@", "$", "insert", "basic", "login", "crypt(", "private-lines", "{s"),
+            *("identif", "net use", "sql("),
+        ]
+    )
+)  # fmt: skip
+_ENCODED = expression(r"%[0-9a-f]{2}")
+_RUN = expression(r"[\w\-]{16}")
+_DIGITS_OF_A_CARD = expression(r"(?<!\d)\d(?:[ \-]?\d){11}")
+_DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[]"
+_DIGIT = expression(r"\d")
+
+
+def has_digit(text: str) -> bool:
+    """Whether there is a digit in a text."""
+    return _DIGIT.search(text) is not None
+
+
+class Prefilter:
+    """Knows words that it has seen and that nothing can begin with."""
+
+    def __init__(self) -> None:
+        self._words: set[str] = set()
+
+    def harmless(self, text: str) -> bool:
+        """Whether no word of a text, and no neighbourhood of new ones, can begin a secret."""
+        known = self._words
+        novel = [word for word in text.split() if word not in known]
+        if not novel:
+            return True
+        unknown = [
+            word
+            for word in novel
+            if word.strip(_NUMERIC) and (len(word) >= 16 or word.rstrip(_DIGITS) not in known)
+        ]
+        if unknown and not self._learnt(unknown):
+            return False
+        # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
+        joined = " ".join(novel)
+        return len(joined) < 12 or not _DIGITS_OF_A_CARD.search(joined)
+
+    def _learnt(self, unknown: list[str]) -> bool:
+        """Whether nothing in the words can begin a secret; if so they are known from now on, without digits at their end."""
+        joined = " ".join(unknown)
+        lower = joined.lower() if joined.isascii() else flat(joined)
+        if _TRIGGER.search(lower) or ("%" in joined and _ENCODED.search(lower)):
+            return False
+        for word in unknown:
+            if len(word) >= 16 and (_RUN.search(word) or word.count(":") >= 4):
+                return False
+            if word[0] == "-" and len(word) > 1 and not word[1].isdigit():
+                return False
+        known = self._words
+        if len(known) > MOST_WORDS:
+            known.clear()
+        for word in unknown:
+            front = word.rstrip(_DIGITS)
+            # "ORD-2026-" comes again, "8d7f3a" does not.
+            if (
+                0 < len(front) <= 24
+                and front[-1] not in "%$+"
+                and (front[-1] in "-_/.:#=" or not has_digit(front))
+            ):
+                known.add(front)
+        return True

@@ -1,0 +1,99 @@
+"""What the detectors find in a text, each behind a question that costs less than it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otel_kit.pipeline.redact import (
+    arguments,
+    detectors,
+    nested,
+    notations,
+    sentences,
+    spoken,
+    sql,
+    tokens,
+    urls,
+)
+from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.finding import Finding, settle
+from otel_kit.pipeline.redact.keys import flat
+from otel_kit.pipeline.redact.pairs import pairs
+from otel_kit.pipeline.redact.patterns import checked, matches
+from otel_kit.pipeline.redact.personal import personal
+from otel_kit.pipeline.redact.prefilter import has_digit
+from otel_kit.pipeline.redact.rules import Rules
+
+DEEPEST_ENCODING = 3
+_REDACTED = expression(r"\[?redacted:[\w #]{1,60}\]?")
+_LONG_RUN = expression(r"[\w\-]{10}")
+
+
+class Scan:
+    """All detectors, as the rules ask for them.
+
+    Args:
+        rules: the patterns of a user, and whether personal data is looked for.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._personal, self._exempt = rules.personal, rules.exempt_values
+        self._patterns = [(name, checked(name, pattern)) for name, pattern in rules.patterns.items()]
+
+    def findings(self, text: str, *, cards: bool = True, depth: int = 0) -> list[Finding]:
+        """What a text holds, in no order and overlapping."""
+        lower = text.lower() if text.isascii() else flat(text)
+        found = list(detectors.private_keys(text, lower))
+        if _LONG_RUN.search(text):
+            found += _credentials(text, lower)
+        found += detectors.password_hashes(text, lower)
+        found += detectors.authorizations(text, lower)
+        found += urls.logins(text, lower)
+        found += urls.paths(text, lower)
+        found += pairs(text, lower)
+        found += notations.notations(text, lower)
+        found += sentences.sentences(text, lower)
+        found += spoken.spoken(text, lower)
+        found += sentences.protocols(text, lower)
+        found += arguments.commands(text)
+        if "'" in text or "[parameters:" in text or "$$" in text:
+            found += sql.statements(text)
+        if cards and has_digit(text):
+            found += detectors.cards(text)
+        if self._personal:
+            taken = settle(found)
+            # "user:password@host" is no mail address.
+            found += (finding for finding in personal(text, lower) if not _overlaps(finding, taken))
+        for name, pattern in self._patterns:
+            found += [Finding(start, end, name) for start, end in matches(pattern, text)]
+        if depth < DEEPEST_ENCODING:
+            found += nested.nested(text, lower, lambda plain: self.findings(plain, depth=depth + 1))
+        if "redacted:" in text:
+            found = [f for f in found if not _REDACTED.fullmatch(text, f.start, f.end)]
+        return self.not_exempt(text, found)
+
+    def personal(self, text: str) -> list[Finding]:
+        """Personal data alone, for a text without anything else."""
+        return self.not_exempt(text, list(personal(text, text.lower())))
+
+    def not_exempt(self, text: str, found: list[Finding]) -> list[Finding]:
+        """The findings whose values no user exempts."""
+        return [f for f in found if text[f.start : f.end] not in self._exempt] if self._exempt else found
+
+
+def _credentials(text: str, lower: str) -> list[Finding]:
+    """What proves itself by a prefix, a structure or a checksum."""
+    issued = list(tokens.issued(text))
+    found = [*issued, *detectors.aws_secret_beside_its_id(text, issued)]
+    found += tokens.shaped(text, lower)
+    found += tokens.in_manner(text)
+    found += detectors.json_web_tokens(text, lower)
+    found += detectors.base58_keys(text)
+    found += detectors.der_keys(text)
+    found += detectors.credentials_of_schemes(text)
+    found += detectors.encoded_logins(text)
+    return found
+
+
+def _overlaps(finding: Finding, others: Sequence[Finding]) -> bool:
+    return any(other.start < finding.end and finding.start < other.end for other in others)
