@@ -39,7 +39,8 @@ T = TypeVar("T")
 FIRST_BACKOFF = 1.0
 SECOND_LOOK = 0.1
 LONGEST_BACKOFF = 30.0
-# Sleep in pieces: threading refuses to wait for years, as a Retry-After may ask.
+# A Retry-After may ask for years, by a clock that is wrong perhaps: that must not silence a program for good.
+LONGEST_WISH = 3600.0
 LONGEST_SLEEP = 600.0
 # Longer than a system call, or the interpreter would not hand over; see sys.setswitchinterval, which is ten times as long.
 PAUSE = 0.0005
@@ -132,18 +133,19 @@ class Batcher(Generic[T]):
         """Accept one item; drops the oldest if the queue is full. Never waits for the network."""
         ledger = self.ledger
         with ledger.lock:
-            ledger.accepted += weight
             if self._closed:
-                ledger.dropped[AFTER_SHUTDOWN] += weight
+                ledger.refuse(AFTER_SHUTDOWN, weight)
                 return
-            ledger.waiting += weight
             before = self._load
-            self._load = load = before + weight
+            if not before or before < self._batch_size <= before + weight:
+                self._bell.put(None)
+            # Up to the append no call is made: after one Python may run a signal's handler, which may emit, or raise.
+            ledger.accepted += weight
+            ledger.waiting += weight
+            self._load = load = self._load + weight
             self._queue.append(item)
             if load > self._capacity:
                 self._drop_oldest()
-        if not before or before < self._batch_size <= load:
-            self._bell.put(None)
         if self._thread is None:
             self._start()
         if load > self._crowded:
@@ -168,8 +170,15 @@ class Batcher(Generic[T]):
         )
 
     def _drop_oldest(self) -> None:
-        while self._load > self._capacity and self._queue:
-            self._settle(self._weigh(self._queue.popleft()), QUEUE_FULL)
+        while self._queue and self._load > self._capacity:
+            weight = self._weigh(self._queue[0])
+            if (
+                self._queue and self._load > self._capacity
+            ):  # as before, but with no call from here to the popleft
+                self._load -= weight
+                self.ledger.waiting -= weight
+                self.ledger.dropped[QUEUE_FULL] += weight
+                self._queue.popleft()
 
     def _settle(self, weight: int, reason: str | None = None) -> None:
         """Take items off the waiting list. The caller holds the lock."""
@@ -179,6 +188,11 @@ class Batcher(Generic[T]):
             self.ledger.delivered += weight
         else:
             self.ledger.dropped[reason] += weight
+
+    def _settle_rest(self) -> None:
+        if weight := sum(map(self._weigh, self._queue)):
+            self._settle(weight, UNREACHABLE)
+            self._queue.clear()
 
     def _start(self) -> bool:
         """Start the thread if there is none; False where the interpreter starts no more threads."""
@@ -250,10 +264,7 @@ class Batcher(Generic[T]):
         """Drop what still waits, and let the thread end. What is being sent stays ``waiting`` until its answer comes."""
         with self.ledger.lock:
             self._closed = self._stop = True
-            weight = sum(map(self._weigh, self._queue))
-            self._queue.clear()
-            if weight:
-                self._settle(weight, UNREACHABLE)
+            self._settle_rest()
         self._bell.put(None)
 
     def close(self, deadline: float) -> bool:
@@ -271,6 +282,9 @@ class Batcher(Generic[T]):
     # -- the thread's side
 
     def _run(self) -> None:
+        self._thread = (
+            threading.current_thread()
+        )  # whoever started it may have been interrupted before noting it
         # A context of its own: neither the ids nor the span of whoever emitted first belong to it.
         contextvars.Context().run(self._loop)
 
@@ -377,15 +391,16 @@ class Batcher(Generic[T]):
     def _back_off(self, items: list[T], outcome: Outcome) -> None:
         self.outage.failed(outcome.trouble, self.ledger)
         first = self._backoff == FIRST_BACKOFF
-        pause = self._backoff * random.uniform(0.75, 1.0) if outcome.after is None else outcome.after
+        pause = self._backoff * random.uniform(0.75, 1.0)
+        if outcome.after is not None:
+            pause = min(max(pause, outcome.after), LONGEST_WISH)
         if outcome.unsure and first:
             pause = SECOND_LOOK
         nobody = outcome.refused and not (outcome.unsure and first)
         with self._settled_some:
             self._queue.extendleft(reversed(items))
             if self._stop:  # nobody waits for a second attempt
-                self._settle(sum(map(self._weigh, self._queue)), UNREACHABLE)
-                self._queue.clear()
+                self._settle_rest()
             self._drop_oldest()
             self._attempts += 1
             self._nobody_at = self._attempts if nobody else self._nobody_at

@@ -124,15 +124,14 @@ def _known_trouble(details: str) -> str:
 
 
 def _retry_after(error: Any) -> float | None:
-    """The seconds of a RetryInfo among the status' details, if there is one."""
+    """The seconds of a RetryInfo among the status' details, if there is one that can be read."""
     from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
     from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-    for key, value in error.trailing_metadata() or ():
-        if key != "grpc-status-details-bin":
-            continue
-        for detail in Status.FromString(value).details:
-            info = RetryInfo()
-            if detail.Unpack(info):
-                return asked(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
-    return None
+    details = [value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"]
+    info = RetryInfo()
+    try:
+        found = any(detail.Unpack(info) for value in details for detail in Status.FromString(value).details)
+    except Exception:  # whatever protobuf raises on bytes that are no message
+        return None
+    return asked(info.retry_delay.seconds + info.retry_delay.nanos / 1e9) if found else None

@@ -1,15 +1,22 @@
-"""OTLP/HTTP with protobuf bodies: one POST, one answer. urllib3 and ssl are imported at the first request."""
+"""OTLP/HTTP with protobuf bodies: one POST, one answer. This file is imported at the first request, and urllib3 with it."""
 
 from __future__ import annotations
 
+import errno
+import http.client
+import re
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
 
 from otel_kit.export.answer import Answer, asked
-
-if TYPE_CHECKING:
-    import ssl
+from otel_kit.export.deadline import Deadline, pools, secured
 
 USER_AGENT = "otel-kit OTel-OTLP-Exporter-Python"
 # https://opentelemetry.io/docs/specs/otlp/#failures-1; any other answer but 2xx is final, redirects included.
@@ -43,25 +50,24 @@ class HttpTransport:
         if target.compression in ("gzip", "deflate"):
             self._headers["Content-Encoding"] = target.compression
         self._compress = _compressor(target.compression)
-        self._pool = _pool_for(target)
+        self._deadline = Deadline()
+        self._pool = _pool_for(target, self._deadline)
         "localhost".encode("idna")  # a codec of many modules, imported here and not by the first request
 
     def post(self, body: bytes, timeout: float) -> Answer:
         """Send one request; every failure becomes an answer."""
-        import urllib3
-
+        self._deadline.at = time.monotonic() + min(timeout, self._target.timeout)
         try:
             response = self._pool.request(
                 "POST",
                 self._target.url,
                 body=self._compress(body),
                 headers=self._headers,
-                timeout=urllib3.Timeout(total=min(timeout, self._target.timeout)),
                 retries=False,
                 redirect=False,
                 preload_content=False,
             )
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             return _unreachable(error)
         return _classified(response.status, response.headers, _body_of(response))
 
@@ -95,30 +101,49 @@ def _compressor(name: str) -> Callable[[bytes], bytes]:
     return gzip.compress if name == "gzip" else zlib.compress
 
 
-def _pool_for(target: Any) -> Any:
+def _pool_for(target: Any, deadline: Deadline) -> Any:
     """A pool of one connection, through the proxy that the environment names, if any."""
-    from urllib.request import getproxies, proxy_bypass
-
-    import urllib3
-
     parts = urllib3.util.parse_url(target.url)
-    options: dict[str, Any] = {"maxsize": 1, "ssl_context": _tls(target) if parts.scheme == "https" else None}
+    options: dict[str, Any] = {"maxsize": 1}
+    if parts.scheme == "https":
+        options["ssl_context"] = secured(_tls(target), deadline)
     proxy = getproxies().get(parts.scheme or "http")
     if proxy and parts.host and not proxy_bypass(parts.host):
-        return urllib3.ProxyManager(proxy, **options)
-    return urllib3.PoolManager(**options)
+        manager = _proxied(proxy, options, deadline)
+    else:
+        manager = urllib3.PoolManager(**options)
+    manager.pool_classes_by_scheme = pools(deadline)
+    return manager
+
+
+def _proxied(proxy: str, options: dict[str, Any], deadline: Deadline) -> urllib3.PoolManager:
+    """Through a proxy; ``http://`` may be left out, as elsewhere.
+
+    Raises:
+        OSError: it is no address of a proxy. What it is is not told: it may hold a password.
+    """
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        context = secured(_trusting(None), deadline) if url.startswith("https:") else None
+        return urllib3.ProxyManager(url, proxy_ssl_context=context, **options)
+    except Exception as error:
+        trouble = f"the proxy that the environment names cannot be used ({type(error).__name__})"
+        raise OSError(errno.EINVAL, trouble) from None
 
 
 def _tls(target: Any) -> ssl.SSLContext:
-    import ssl
+    context = _trusting(target.certificate)
+    if target.client_certificate:
+        context.load_cert_chain(target.client_certificate, target.client_key or None)
+    return context
 
-    context = ssl.create_default_context(cafile=target.certificate or None)
-    if not target.certificate:
+
+def _trusting(certificate: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certificate or None)
+    if not certificate:
         import certifi  # slim images carry no certificates of their own
 
         context.load_verify_locations(certifi.where())
-    if target.client_certificate:
-        context.load_cert_chain(target.client_certificate, target.client_key or None)
     return context
 
 
@@ -136,8 +161,6 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds, from either form of the header: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
     if value is None:
         return None
-    from email.utils import parsedate_to_datetime
-
     try:
         return asked(float(value))
     except ValueError:
@@ -156,13 +179,13 @@ _NO_TLS_THERE = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH"
 
 def _unreachable(error: BaseException) -> Answer:
     """Connection, timeout, TLS: all may pass."""
-    import http.client
-    import socket
-    import ssl
-
     chain = list(_causes(error))
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        return _proxy_answer(chain)
     if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
         return Answer(trouble="connection refused", retry=True, refused=True)
+    if any(isinstance(cause, TimeoutError) for cause in chain):
+        return Answer(trouble="no answer in time", retry=True)
     trouble = ""
     for cause in chain:
         if isinstance(cause, socket.gaierror):
@@ -174,6 +197,14 @@ def _unreachable(error: BaseException) -> Answer:
     if trouble:
         return Answer(trouble=trouble, retry=True, refused=True, unsure=True)
     return Answer(trouble=f"{type(error).__name__}: {_plain(error)}", retry=True)
+
+
+def _proxy_answer(chain: list[BaseException]) -> Answer:
+    """Named by its type, or by the proxy's status: the text may hold the proxy's password."""
+    nobody = any(isinstance(cause, ConnectionRefusedError | socket.gaierror) for cause in chain)
+    status = re.search(r"Tunnel connection failed: (\d{3})", str(chain[-1]))
+    why = f"HTTP {status[1]}" if status else type(chain[-1]).__name__
+    return Answer(trouble=f"the proxy fails ({why})", retry=True, refused=nobody, unsure=nobody)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,7 +32,8 @@ class Ledger:
         """Start empty books under a new lock (a forked child: the parent's items are the parent's)."""
         self.lock = threading.RLock()
         self.accepted = self.delivered = self.waiting = 0
-        self.dropped: Counter[str] = Counter()
+        # Not a Counter: a signal's handler may run inside its __missing__, and raise.
+        self.dropped: defaultdict[str, int] = defaultdict(int)
 
     def refuse(self, reason: str, weight: int = 1) -> None:
         """Count an item that never entered a queue."""

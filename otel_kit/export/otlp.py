@@ -144,22 +144,32 @@ class OtlpSender:
             self.encoding = False
 
     def _send(self, items: Sequence[Any], timeout: float) -> Outcome:
-        if self._wire is None or self._transport is None:
-            with importing():
-                self._wire = load_wire(self._target.signal)
-                self._transport = connect(self._target, self._wire.method)
+        try:
+            wire = self._connected()
+        except (
+            Exception
+        ) as error:  # no file descriptors left to import with, a proxy's address, a certificate's file
+            return Outcome(retry=True, trouble=_named(error))
         good = [item for item in map(self._cleaned, items) if item is not None]
         bad = sum(map(self._weigh, items)) - sum(map(self._weigh, good))
         dropped = {UNENCODABLE: bad} if bad else {}
         if not good:
             return Outcome(dropped)
         try:
-            body = self._wire.encode(self._pack(good)).SerializeToString()
+            body = wire.encode(self._pack(good)).SerializeToString()
         except Exception as error:
             return self._one_too_many(len(items), good, dropped, UNENCODABLE, _one_line(error))
         if len(body) > MAX_REQUEST_BYTES:
             return self._one_too_many(len(items), good, dropped, TOO_LARGE, f"{len(body)} bytes")
         return self._post(body, len(items), good, dropped, timeout)
+
+    def _connected(self) -> Wire:
+        """What encodes, with a connection beside it. What was made before a failure is kept for the next attempt."""
+        if self._wire is None or self._transport is None:
+            with importing():
+                self._wire = self._wire or load_wire(self._target.signal)
+                self._transport = connect(self._target, self._wire.method)
+        return self._wire
 
     def _cleaned(self, item: Any) -> Any:
         try:
@@ -180,7 +190,10 @@ class OtlpSender:
     ) -> Outcome:
         assert self._transport is not None
         self.encoding = False
-        answer = self._transport.post(body, timeout)
+        try:
+            answer = self._transport.post(body, timeout)
+        except Exception as error:  # only an encoder's failure is a fault of the items
+            return Outcome(retry=True, trouble=_named(error))
         if answer.retry:
             return Outcome(
                 retry=True,
@@ -211,6 +224,14 @@ class OtlpSender:
         except Exception:  # a proxy's page, JSON: the status said success
             return 0, ""
         return max(0, getattr(partial, self._wire.rejected)), partial.error_message
+
+
+def _named(error: BaseException) -> str:
+    """The error's type, and what the system says of it; other texts may hold credentials."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return type(error).__name__
+    file = f": {error.filename}" if isinstance(error.filename, str) else ""
+    return f"{type(error).__name__} ({error.strerror}{file})"
 
 
 def _one_line(error: BaseException) -> str:
