@@ -247,13 +247,6 @@ def restore(bound: Bound) -> None:
     _bound.set(bound)
 
 
-def structlog_variables() -> list[tuple[ContextVar[Any], Any]]:
-    """structlog's own contextvars that are set here, to be set again in another thread."""
-    variables = getattr(sys.modules.get("structlog.contextvars"), "_CONTEXT_VARS", {})
-    found = [(variable, variable.get(...)) for variable in list(variables.values())]
-    return [(variable, value) for variable, value in found if value is not ...]
-
-
 def _local() -> Bound:
     bound = _bound.get()
     return _stepped_over(bound) if bound.abandoned else bound

@@ -21,6 +21,8 @@ R = TypeVar("R")
 
 # Threads that serve all requests must not belong to the one that happened to start them.
 _OURS = ("otel_kit", "Otel")
+# The names of contextvars that follow by themselves: ours, and what is bound with structlog.
+_FOLLOWING = ("otel_kit", "structlog_")
 
 _lock = threading.Lock()
 _undo: list[Callable[[], None]] = []
@@ -52,7 +54,7 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
 def carry_threads(on: bool) -> None:
     """Let ids and the current span follow into new threads and thread pool jobs, or stop that.
 
-    Other contextvars stay at home, so the program behaves as before. Each pool job starts from its
+    The program's own contextvars stay at home, so it behaves as before. Each pool job starts from its
     submitter's ids, and nothing that it leaves behind reaches the next job.
 
     Args:
@@ -83,23 +85,38 @@ def _carry_async(function: Callable[..., Any], captured: contextvars.Context) ->
 class _Luggage:
     """What follows by itself: ids and OpenTelemetry's context, taken where it is made."""
 
-    __slots__ = ("_bound", "_context", "_structlog")
+    __slots__ = ("_bound", "_context", "_variables")
 
     def __init__(self) -> None:
         self._bound = ids.capture()
         self._context = otel_context.get_current()
-        self._structlog = ids.structlog_variables()
+        found = contextvars.copy_context().items()
+        self._variables = [pair for pair in found if pair[0].name.startswith(_FOLLOWING)]
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function with this luggage, in a copy of the worker's context that is dropped after."""
         return contextvars.copy_context().run(self._run, function, args, kwargs)
 
     def _run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.unpack()
+        return function(*args, **kwargs)
+
+    def unpack(self) -> None:
+        """Let it hold here from now on."""
+        for variable, value in self._variables:
+            variable.set(value)
         ids.restore(self._bound)
         otel_context.attach(self._context)
-        for variable, value in self._structlog:
-            variable.set(value)
-        return function(*args, **kwargs)
+
+
+def _begin(thread: threading.Thread, luggage: _Luggage, own: Callable[[], None] | None) -> None:
+    """What a thread runs: in a context of its own, which ends with it. From here on ``run`` is what it was."""
+    if own is None:
+        del thread.run
+    else:
+        thread.run = own  # type: ignore[method-assign]
+    luggage.unpack()
+    thread.run()
 
 
 def _patch_thread_start() -> Callable[[], None]:
@@ -108,7 +125,8 @@ def _patch_thread_start() -> Callable[[], None]:
     @functools.wraps(original)
     def start(self: threading.Thread) -> None:
         if _carrying and not self._started.is_set() and not self.name.startswith(_OURS):  # type: ignore[attr-defined]
-            self.run = functools.partial(_Luggage().run, self.run)  # type: ignore[method-assign]
+            own = vars(self).get("run")
+            self.run = functools.partial(_begin, self, _Luggage(), own)  # type: ignore[method-assign]
         original(self)
 
     threading.Thread.start = start  # type: ignore[method-assign]
@@ -116,7 +134,7 @@ def _patch_thread_start() -> Callable[[], None]:
 
 
 def _patch_submit() -> Callable[[], None]:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor  # OpenTelemetry's SDK has imported it already
 
     original: Callable[..., Any] = ThreadPoolExecutor.submit
 

@@ -208,7 +208,7 @@ _LOGS = [
 _CONTEXT = [
     Setting("baggage_ids", NAMES, (), "OTEL_KIT_BAGGAGE_IDS",
             "context ids that travel to other services as baggage"),
-    Setting("carry_threads", FLAG, False, "OTEL_KIT_CARRY_THREADS",
+    Setting("carry_threads", FLAG, True, "OTEL_KIT_CARRY_THREADS",
             "context follows into new threads and executors by itself"),
 ]  # fmt: skip
 

@@ -1,11 +1,13 @@
-"""The context goes along into threads and executors, on request by itself, and never into the next job."""
+"""The context goes along into threads and executors, by itself unless that is off, and never into the next job."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import decimal
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from opentelemetry import context as otel_context
 
 from otel_kit import bind, bind_context, carry, current_context
-from otel_kit.context import carry_threads
+from otel_kit.context import carry_threads, tally
 
 OTHER: contextvars.ContextVar[str] = contextvars.ContextVar("other", default="untouched")
 KEY = otel_context.create_key("test")
@@ -129,6 +131,58 @@ def test_what_a_job_leaves_behind_does_not_reach_the_next(carried: None) -> None
         pool.submit(careless).result()
         seen = pool.submit(lambda: (current_context(), otel_context.get_value(KEY))).result()
     assert seen == ({}, None)
+
+
+def test_a_thread_is_what_it_was_once_it_runs(carried: None) -> None:
+    """A thread object that has run is kept alive by what carried its ids, or a ``run`` of its own is lost."""
+    seen: list[dict[str, Any]] = []
+    with bind(request_id="r"):
+        thread, own = threading.Thread(), threading.Thread()
+        own.run = lambda: seen.append(current_context())  # type: ignore[method-assign]
+        thread.start()
+        own.start()
+    thread.join()
+    own.join()
+    assert seen == [{"request_id": "r"}]
+    gone = weakref.ref(thread)
+    gc.disable()
+    try:
+        del thread
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_the_kits_own_counts_follow(carried: None) -> None:
+    """What a thread or a job does is not counted for the work that started it."""
+    with tally.Tally() as counted, ThreadPoolExecutor(1) as pool:
+        pool.submit(tally.count, tally.QUERY).result()
+        in_thread(lambda: tally.count(tally.QUERY))
+    assert counted.counts == {tally.QUERY: 2}
+
+
+def test_it_is_on_by_default(run_program: Any) -> None:
+    """A program must ask for its threads to carry ids, or telemetry that was shut down patches threads."""
+    done = run_program(
+        """
+        import threading
+        import otel_kit
+        start = threading.Thread.start
+        telemetry = otel_kit.init_telemetry("shop", instrument=(), console="off", traces_exporter="none",
+            metrics_exporter="none", logs_exporter="none")
+        from concurrent.futures import ThreadPoolExecutor
+        with otel_kit.bind(request_id="r"), ThreadPoolExecutor() as pool:
+            print(pool.submit(otel_kit.current_context).result())
+            thread = threading.Thread(target=lambda: print(otel_kit.current_context()))
+            thread.start()
+            thread.join()
+        telemetry.shutdown()
+        print(threading.Thread.start is start, ThreadPoolExecutor.submit.__module__)
+        """
+    )
+    assert done.stdout.splitlines() == ["{'request_id': 'r'}"] * 2 + ["True concurrent.futures.thread"], (
+        done.stderr
+    )
 
 
 def test_other_contextvars_stay_at_home(carried: None) -> None:
