@@ -26,6 +26,9 @@ Names are imported on first use, so that ``import otel_kit`` costs next to nothi
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -92,12 +95,28 @@ _environment.protect()  # before anything of OpenTelemetry is imported
 
 def __getattr__(name: str) -> object:
     if name in _MODULES:
-        return import_module(f"otel_kit.{name}")
+        with _undisturbed():
+            return import_module(f"otel_kit.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    with _undisturbed():
+        value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No signal's handler runs inside the block: in the middle of an import it would find half a module if it uses the same."""
+    signal = sys.modules.get("signal")  # whoever has set a handler has imported it
+    if signal is None or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def __dir__() -> list[str]:

@@ -34,6 +34,64 @@ def test_a_signal_handler_may_make_spans(run_program: RunProgram) -> None:
     assert done.stdout.startswith("done"), done.stderr
 
 
+def test_a_signal_handler_may_use_a_name_that_is_just_being_imported(run_program: RunProgram) -> None:
+    """A signal handler that makes a span while the program uses ``otel_kit.span`` for the first time raises."""
+    done = run_program(
+        """
+        import signal, otel_kit
+        calls = []
+
+        def handler(*_):
+            with otel_kit.span("interrupted"):
+                calls.append(1)
+
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.02)
+        while not calls:
+            with otel_kit.span("work"):
+                pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print("done")
+        """,
+        env=NOBODY,
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_a_signal_handler_may_raise_while_an_item_is_queued(run_program: RunProgram) -> None:
+    """A handler that raises, as that of Ctrl-C does, leaves items in the books that are nowhere else."""
+    done = run_program(
+        """
+        import signal, sys, time, otel_kit
+
+        class Interrupted(BaseException):
+            pass
+
+        def handler(*_):
+            raise Interrupted
+
+        signal.signal(signal.SIGALRM, handler)
+        telemetry = otel_kit.init_telemetry(
+            "shop", endpoint="http://127.0.0.1:9", console="off", instrument=(), traces_queue_size=50
+        )
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0003)
+                while True:
+                    telemetry.tracer.start_span("work").end()
+            except Interrupted:
+                pass
+        books = telemetry.stats()["traces"]
+        print(books["waiting"], books["accepted"] - books["waiting"] - sum(books["dropped"].values()))
+        telemetry.shutdown(1)
+        print(telemetry.stats()["traces"]["waiting"])
+        """,
+        env=NOBODY,
+    )
+    assert done.stdout == "50 0\n0\n", done.stderr
+
+
 def test_a_hook_of_the_program_may_emit_in_a_forked_child(run_program: RunProgram) -> None:
     """A hook registered before ``init_telemetry`` that emits in the child hangs it, because a lock was held at the fork."""
     done = run_program(
