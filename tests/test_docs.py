@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_the_python_blocks_of_a_page_run(page: Path, run_program) -> None:  # ty
     done = run_program(source, env=QUIET)
     assert done.returncode == 0, done.stderr
     assert "otel_kit: " not in done.stderr
+
+
+def test_each_python_block_stands_alone(tmp_path: Path) -> None:
+    """A block uses a name that only another block of its page has, so a reader who pastes it alone gets a NameError."""
+    for page in PAGES:
+        for number, block in enumerate(blocks(page, {"python"}), 1):
+            (tmp_path / f"{page.stem}_{number}.py").write_text(block, encoding="utf-8")
+    ruff = ["ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", *ruff], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
