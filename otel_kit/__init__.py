@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from otel_kit.errors import OtelKitError
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
+    from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
 
@@ -65,6 +66,8 @@ _HOMES = {
     "current_context": "otel_kit.context",
     "unbind_context": "otel_kit.context",
     "OtelKitError": "otel_kit.errors",
+    "audit": "otel_kit.toolkit.trust",
+    "security": "otel_kit.toolkit.trust",
 }
 _MODULES = ("errors", "instrument", "semconv")
 
@@ -72,6 +75,7 @@ __all__ = [
     "OtelKitError",
     "Telemetry",
     "__version__",
+    "audit",
     "bind",
     "bind_context",
     "carry",
@@ -83,6 +87,7 @@ __all__ = [
     "get_tracer",
     "init_telemetry",
     "instrument",
+    "security",
     "semconv",
     "set_level",
     "span",

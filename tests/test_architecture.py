@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "setup": EVERYONE | {"context", "signals", "instrument", "pipeline", "export"},
     "backend": EVERYONE,
     "testing": EVERYONE | {"context", "setup"},
-    "cli": EVERYONE | {"setup", "backend", "export", "testing", "redact"},
+    "cli": EVERYONE | {"toolkit", "setup", "backend", "export", "testing", "redact"},
 }
 SDK_AREAS = {"pipeline", "export", "setup", "testing"}
 SIBLINGS_APART = {"instrument", "toolkit"}

@@ -8,6 +8,7 @@
 - ``described``: what is said about an exception beside its traceback
 - ``tally``: what is counted within a piece of work
 - ``parts``: which parts of the toolkit are on
+- ``redacted``, ``files``: values without secrets, and where files are, for helpers that write files of their own
 """
 
 from __future__ import annotations

@@ -126,6 +126,7 @@ class Settings:
     instrument: str | tuple[str, ...]
     disabled_instrumentations: tuple[str, ...]
     disabled_toolkit: tuple[str, ...]
+    audit_file: str | None
     slow_callback: float
 
     access_log: bool

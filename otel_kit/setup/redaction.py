@@ -75,6 +75,14 @@ class Redaction(LogRecordProcessor):
         """The value of a baggage entry without secrets."""
         return value if self.off else str(self.redactor.value(key, value, "baggage"))
 
+    def value(self, key: str, value: Any) -> Any:
+        """A value without secrets, for a file that a helper writes; None where a rule drops it."""
+        if self.off:
+            return value
+        self.redactor.begin()
+        shown = self.redactor.value(key, value, "file")
+        return None if shown is self._redact.DROPPED else shown
+
     def shutdown(self) -> None:
         """Nothing is held."""
 

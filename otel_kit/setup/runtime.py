@@ -11,6 +11,8 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
 from otel_kit.context import carry_threads, parts
+from otel_kit.context.files import files
+from otel_kit.context.redacted import redact_with
 from otel_kit.context.described import description_of
 from otel_kit.export.batch import Batcher
 from otel_kit.export.console.logs import ConsoleLogProcessor
@@ -156,6 +158,8 @@ class Runtime:
             self.settings, self._delivered = settings, True
             redaction = _cleaning.redaction = redaction_of(settings)
             _guard.show_errors_through(redaction.text)
+            redact_with(redaction.value)
+            files.audit = settings.audit_file
             set_propagator(settings, redaction.baggage)
             carry_threads(settings.carry_threads)
             if settings.disabled:
@@ -314,6 +318,8 @@ class Runtime:
     def reset(self) -> None:
         """Off, and with empty books, as if nothing had been: for tests."""
         self.shutdown(0.0)
+        files.audit = None
+        redact_with(None)
         with self._lock:
             self._queues, self._delivered = Queues(started=self._emitting), True
             if self.providers is not None:

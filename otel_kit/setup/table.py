@@ -31,6 +31,7 @@ from otel_kit.setup.values import (
     TEXT,
     TIMEOUT,
     TOOLKIT,
+    WRITABLE,
     Headers,
     Kind,
     choice,
@@ -231,6 +232,8 @@ _LIBRARIES = [
 _TOOLKIT = [
     Setting("disabled_toolkit", TOOLKIT, (), "OTEL_KIT_DISABLED_TOOLKIT",
             "parts of the toolkit that emit nothing; * for all"),
+    Setting("audit_file", WRITABLE, None, "OTEL_KIT_AUDIT_FILE",
+            "the file of the audit trail, written also where telemetry is off"),
 ]  # fmt: skip
 
 _WEB = [

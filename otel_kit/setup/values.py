@@ -94,6 +94,12 @@ def _file(value: Any) -> str:
     return path
 
 
+def _writable(value: Any) -> str:
+    path = os.path.abspath(_text(os.fspath(value) if isinstance(value, os.PathLike) else value))
+    require(os.access(path if os.path.exists(path) else os.path.dirname(path), os.W_OK) and not os.path.isdir(path))
+    return path
+
+
 def _levels(value: Any) -> str:
     text = _text(value)
     parse_levels(text)
@@ -102,6 +108,7 @@ def _levels(value: Any) -> str:
 
 TEXT = Kind(f"a text of 1 to {LONGEST_TEXT:,} printable characters", _text, _text)
 FILE = Kind("the path of a readable file", _file, _file)
+WRITABLE = Kind("the path of a file that can be written, in a folder that exists", _writable, _writable)
 LEVELS = Kind(
     "trace, debug, info, warning, error or critical, then logger=level where wished: info,sqlalchemy=warning",
     _levels,
