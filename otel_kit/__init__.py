@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from otel_kit.errors import OtelKitError
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
+    from otel_kit.toolkit.errors import add_error_rule, analyze
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -66,6 +67,8 @@ _HOMES = {
     "current_context": "otel_kit.context",
     "unbind_context": "otel_kit.context",
     "OtelKitError": "otel_kit.errors",
+    "add_error_rule": "otel_kit.toolkit.errors",
+    "analyze": "otel_kit.toolkit.errors",
     "audit": "otel_kit.toolkit.trust",
     "security": "otel_kit.toolkit.trust",
 }
@@ -75,6 +78,8 @@ __all__ = [
     "OtelKitError",
     "Telemetry",
     "__version__",
+    "add_error_rule",
+    "analyze",
     "audit",
     "bind",
     "bind_context",
@@ -105,6 +110,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit' has no attribute {name!r}")
     with _undisturbed():
+        if name == "init_telemetry":
+            import_module("otel_kit.toolkit")  # from now on exceptions are described
         value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -45,6 +45,51 @@ EXCEPTION_MESSAGE = exception_attributes.EXCEPTION_MESSAGE
 EXCEPTION_STACKTRACE = exception_attributes.EXCEPTION_STACKTRACE
 EVENT_EXCEPTION = "exception"
 EVENT_CANCELLED = "otel_kit.cancelled"
+ERROR_CATEGORY = "otel_kit.error.category"
+ERROR_SEVERITY = "otel_kit.error.severity"
+ERROR_FINGERPRINT = "otel_kit.error.fingerprint"
+ERROR_SUGGESTIONS = "otel_kit.error.suggestions"
+ERROR_VERSION_FIRST = "otel_kit.error.version.first"
+ERROR_SEEN_FIRST = "otel_kit.error.seen.first"
+ERROR_RATE = "otel_kit.error.rate"
+ERROR_RATE_USUAL = "otel_kit.error.rate.usual"
+METRIC_ERRORS = "otel_kit.errors"
+EVENT_ERROR_FIRST_SEEN = "otel_kit.error.first_seen"
+EVENT_ERROR_NEW_VERSION = "otel_kit.error.new_version"
+EVENT_ERROR_RATE_JUMPED = "otel_kit.error.rate_jumped"
+
+# recovery
+RETRY_NAME = "otel_kit.retry.name"
+RETRY_ATTEMPT = "otel_kit.retry.attempt"
+RETRY_WAIT = "otel_kit.retry.wait"
+METRIC_RETRIES = "otel_kit.retries"
+EVENT_RETRY = "otel_kit.retry"
+FALLBACK_NAME = "otel_kit.fallback.name"
+METRIC_FALLBACKS = "otel_kit.fallbacks"
+EVENT_FALLBACK = "otel_kit.fallback"
+DEGRADED_NAME = "otel_kit.degraded.name"
+DEGRADED_REASON = "otel_kit.degraded.reason"
+DEGRADED_DURATION = "otel_kit.degraded.duration"
+METRIC_DEGRADED = "otel_kit.degraded"
+METRIC_DEGRADATIONS = "otel_kit.degradations"
+EVENT_DEGRADED = "otel_kit.degraded"
+EVENT_RECOVERED = "otel_kit.recovered"
+
+# measured operations
+OPERATION_NAME = "otel_kit.operation.name"
+OPERATION_DURATION = "otel_kit.operation.duration"
+OPERATION_OUTCOME = "otel_kit.operation.outcome"
+OPERATION_OWN_TIME = "otel_kit.operation.own_time"
+OPERATION_CPU_TIME = "otel_kit.operation.cpu_time"
+OPERATION_PROCESS_CPU_TIME = "otel_kit.operation.process_cpu_time"
+OPERATION_MEMORY_BEFORE = "otel_kit.operation.memory.before"
+OPERATION_MEMORY_AFTER = "otel_kit.operation.memory.after"
+OPERATION_MEMORY_PEAK = "otel_kit.operation.memory.peak"
+OPERATION_THREADS = "otel_kit.operation.threads"
+OPERATION_COUNT = "otel_kit.operation.count."  # followed by what was counted: query, http_call, log.warning
+OPERATION_TIME = "otel_kit.operation.time."
+METRIC_OPERATION_DURATION = "otel_kit.operation.duration"
+EVENT_OPERATION = "otel_kit.operation"
 
 # code and threads
 CODE_FUNCTION_NAME = code_attributes.CODE_FUNCTION_NAME

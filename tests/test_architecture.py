@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": EVERYONE,
     "setup": EVERYONE | {"context", "signals", "instrument", "pipeline", "export"},
     "backend": EVERYONE,
-    "testing": EVERYONE | {"context", "setup"},
+    "testing": EVERYONE | {"context", "setup", "toolkit"},
     "cli": EVERYONE | {"toolkit", "setup", "backend", "export", "testing", "redact"},
 }
 SDK_AREAS = {"pipeline", "export", "setup", "testing"}

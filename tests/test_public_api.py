@@ -16,6 +16,8 @@ FRONT_DOOR = {
     "OtelKitError",
     "Telemetry",
     "__version__",
+    "add_error_rule",
+    "analyze",
     "audit",
     "bind",
     "bind_context",

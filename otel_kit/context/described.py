@@ -24,6 +24,15 @@ _MARK = "__otel_kit_described__"
 _NOTHING: Mapping[str, AttributeValue] = {}
 
 
+class News:
+    """Whether errors that are new, come back, or happen much more often get log records of their own."""
+
+    on = False
+
+
+news = News()
+
+
 class _Describer:
     describe: Describe | None = None
     told: Told | None = None

@@ -23,6 +23,7 @@ PATIENCE = 10.0
 _QUIET: dict[str, Any] = {
     "console": "off",
     "process_metrics": False,
+    "error_news": False,  # would depend on what other tests did before
     "instrument": (),
     "traces_queue_size": 1_000_000,
     "logs_queue_size": 1_000_000,

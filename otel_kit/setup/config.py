@@ -127,6 +127,8 @@ class Settings:
     disabled_instrumentations: tuple[str, ...]
     disabled_toolkit: tuple[str, ...]
     audit_file: str | None
+    error_news: bool
+    state_directory: str | None
     slow_callback: float
 
     access_log: bool

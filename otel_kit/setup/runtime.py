@@ -13,7 +13,7 @@ from otel_kit import _guard
 from otel_kit.context import carry_threads, parts
 from otel_kit.context.files import files
 from otel_kit.context.redacted import redact_with
-from otel_kit.context.described import description_of
+from otel_kit.context.described import description_of, news
 from otel_kit.export.batch import Batcher
 from otel_kit.export.console.logs import ConsoleLogProcessor
 from otel_kit.export.logs import Inside, LogQueue
@@ -159,7 +159,8 @@ class Runtime:
             redaction = _cleaning.redaction = redaction_of(settings)
             _guard.show_errors_through(redaction.text)
             redact_with(redaction.value)
-            files.audit = settings.audit_file
+            files.audit, files.state = settings.audit_file, settings.state_directory
+            news.on = settings.error_news
             set_propagator(settings, redaction.baggage)
             carry_threads(settings.carry_threads)
             if settings.disabled:
@@ -318,7 +319,7 @@ class Runtime:
     def reset(self) -> None:
         """Off, and with empty books, as if nothing had been: for tests."""
         self.shutdown(0.0)
-        files.audit = None
+        files.audit = files.state = None
         redact_with(None)
         with self._lock:
             self._queues, self._delivered = Queues(started=self._emitting), True

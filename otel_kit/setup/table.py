@@ -11,6 +11,7 @@ from otel_kit.instrument import EXCLUDED
 from otel_kit.instrument._sql import N_PLUS_ONE, SLOW_QUERY, TRANSACTIONS
 from otel_kit.setup.values import (
     ATTRIBUTES,
+    DIRECTORY,
     ENDPOINTS,
     FILE,
     FLAG,
@@ -232,6 +233,10 @@ _LIBRARIES = [
 _TOOLKIT = [
     Setting("disabled_toolkit", TOOLKIT, (), "OTEL_KIT_DISABLED_TOOLKIT",
             "parts of the toolkit that emit nothing; * for all"),
+    Setting("error_news", FLAG, True, "OTEL_KIT_ERROR_NEWS",
+            "errors that are new, come back in another version, or jump in rate are log records of their own"),
+    Setting("state_directory", DIRECTORY, None, "OTEL_KIT_STATE_DIRECTORY",
+            "where to remember, over restarts, which errors were seen; made where it is missing"),
     Setting("audit_file", WRITABLE, None, "OTEL_KIT_AUDIT_FILE",
             "the file of the audit trail, written also where telemetry is off"),
 ]  # fmt: skip

@@ -94,9 +94,21 @@ def _file(value: Any) -> str:
     return path
 
 
+def _directory(value: Any) -> str:
+    path = os.path.abspath(_text(os.fspath(value) if isinstance(value, os.PathLike) else value))
+    present = path
+    while not os.path.exists(present) and present != os.path.dirname(present):
+        present = os.path.dirname(present)
+    require(os.path.isdir(present) and os.access(present, os.W_OK | os.X_OK))
+    return path
+
+
 def _writable(value: Any) -> str:
     path = os.path.abspath(_text(os.fspath(value) if isinstance(value, os.PathLike) else value))
-    require(os.access(path if os.path.exists(path) else os.path.dirname(path), os.W_OK) and not os.path.isdir(path))
+    require(
+        os.access(path if os.path.exists(path) else os.path.dirname(path), os.W_OK)
+        and not os.path.isdir(path)
+    )
     return path
 
 
@@ -108,6 +120,7 @@ def _levels(value: Any) -> str:
 
 TEXT = Kind(f"a text of 1 to {LONGEST_TEXT:,} printable characters", _text, _text)
 FILE = Kind("the path of a readable file", _file, _file)
+DIRECTORY = Kind("the path of a directory that can be written, or made", _directory, _directory)
 WRITABLE = Kind("the path of a file that can be written, in a folder that exists", _writable, _writable)
 LEVELS = Kind(
     "trace, debug, info, warning, error or critical, then logger=level where wished: info,sqlalchemy=warning",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from otel_kit import toolkit  # noqa: F401 (exceptions are described from now on, as after init_telemetry)
 from otel_kit.setup import capturing
 
 if TYPE_CHECKING:

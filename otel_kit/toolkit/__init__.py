@@ -7,5 +7,31 @@
 - ``trust``: events of security, and an audit trail that shows tampering
 - ``jobs``: runs, batches, progress
 
-Each helper steps aside while its part is off (``otel_kit.context.parts``).
+Each helper steps aside while its part is off (``otel_kit.context.parts``). Importing this loads none of them; from then
+on exceptions are described by ``errors``, which is loaded at the first one.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from opentelemetry.trace import SpanContext
+from opentelemetry.util.types import AttributeValue
+
+from otel_kit.context.described import describe_with
+
+_TELLING = "otel_kit.toolkit.errors.telling"
+
+
+def _describe(exception: BaseException) -> Mapping[str, AttributeValue]:
+    found: Mapping[str, AttributeValue] = import_module(_TELLING).describe(exception)
+    return found
+
+
+def _told(exception: BaseException, description: Mapping[str, Any], span_context: SpanContext) -> None:
+    import_module(_TELLING).told(exception, description, span_context)
+
+
+describe_with(_describe, _told)

@@ -1,0 +1,35 @@
+"""What kind of error it is, whether it is new, and what was done about it.
+
+- ``analysis``: what kind of error an exception is · ``rules``: the user's own rules
+- ``codes``, ``known``, ``words``: categories by code, by type, by word · ``categories``: what is said of each
+- ``chain``: causes and groups · ``fingerprint``: one name for all occurrences of the same error
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel_kit.toolkit.errors.analysis import Analysis, analyze
+    from otel_kit.toolkit.errors.rules import add_error_rule
+
+_HOMES = {
+    "Analysis": "analysis",
+    "analyze": "analysis",
+    "add_error_rule": "rules",
+}
+
+__all__ = ["Analysis", "add_error_rule", "analyze"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'otel_kit.toolkit.errors' has no attribute {name!r}")
+    value = getattr(import_module(f"otel_kit.toolkit.errors.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
