@@ -6,11 +6,13 @@ counted twice, and memory stays flat. The SDK has a limit of its own only since 
 
 The classes replace the SDK's, step by step on a measurement's way: ``MeterProvider`` makes a ``Meter``, which makes
 instruments that contain errors; ``Consumer`` adds the ids; ``Storage`` keeps a ``Stream`` for each instrument and reader.
+An attribute set that was seen before goes straight to its series: see ``shortcut``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from threading import Lock, current_thread, main_thread
 from time import time_ns
 from typing import Any
@@ -30,6 +32,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_kit import _guard, semconv
 from otel_kit.context import ids
+from otel_kit.pipeline.exemplars import reservoirs
+from otel_kit.pipeline.shortcut import MOST_AMOUNT, Shortcuts, Take
 
 SERIES_LIMIT = 2000
 MOST_METERS = 1000
@@ -37,7 +41,6 @@ OVERFLOW_METER = "otel_kit.overflow"
 """The scope of instruments whose meter is one too many."""
 
 _OVERFLOW = {semconv.METRIC_OVERFLOW: True}
-_NUMBERS = frozenset((int, float, bool))
 _PLAIN = frozenset((str, int, float, bool, bytes, type(None)))
 
 
@@ -134,6 +137,10 @@ class MeterProvider(sdk.MeterProvider):
         meter: APIMeter = self._meters.setdefault(scope, Meter(scope, self._measurement_consumer))
         return meter
 
+    def _set_meter_configurator(self, **configurator: Any) -> None:
+        super()._set_meter_configurator(**configurator)
+        self._measurement_consumer.forget_ways()
+
     def _handle_fork(self) -> None:
         # Not the SDK's, which runs resource detectors in threads, in the middle of the fork.
         self._lock, self._meter_lock, self._all_metric_readers_lock = Lock(), Lock(), Lock()
@@ -190,7 +197,9 @@ def _made(create: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _guarded(instrument: Any, method: str) -> Any:
     """Put a method that contains errors before the class's: on the instance, so that a call costs no look-up more."""
     if isinstance(instrument, _Instrument) and method not in vars(instrument):
-        setattr(instrument, method, _contained(getattr(instrument, method)))
+        measure = getattr(instrument, method)
+        least = 0 if isinstance(instrument, sdk.Counter | sdk.Histogram) else -MOST_AMOUNT
+        setattr(instrument, method, Shortcuts(instrument, measure, least).measure)
     return instrument
 
 
@@ -222,27 +231,16 @@ def _is_for_the_program(error: BaseException) -> bool:
     return isinstance(error, (KeyboardInterrupt, SystemExit)) and current_thread() is main_thread()
 
 
-def _contained(record: Callable[..., None]) -> Callable[..., None]:
-    def contained(amount: float, attributes: Any = None, context: Any = None) -> None:
-        try:
-            # A Decimal would be kept, and then no float could be added to the series any more.
-            record(amount if type(amount) in _NUMBERS else float(amount), attributes, context)
-        except Exception as error:
-            _guard.contained("metrics.record", error)
-
-    return contained
-
-
 class Consumer(SynchronousMeasurementConsumer):
     """Takes every measurement to the storages of all readers, with the ids that hold here."""
 
     def __init__(self, config: Any, limits: Limits) -> None:
         super().__init__(config, ())
-        self._limits = limits
+        self.limits = limits
 
     def consume_measurement(self, measurement: Measurement) -> None:
-        if self._limits.ids:
-            _add_ids(measurement, self._limits.ids)
+        if self.limits.ids:
+            _add_ids(measurement, self.limits.ids)
         super().consume_measurement(measurement)
 
     def register_asynchronous_instrument(self, instrument: Any) -> None:
@@ -261,6 +259,10 @@ class Consumer(SynchronousMeasurementConsumer):
             if reader is not metric_reader
         }
 
+    def forget_ways(self) -> None:
+        """Let the next measurements go the SDK's way, which asks whether their meter is wanted."""
+        self._reader_storages = dict(self._reader_storages)
+
     def start_over(self) -> None:
         """After a fork: fresh locks and no series."""
         self._lock = Lock()
@@ -271,7 +273,7 @@ class Consumer(SynchronousMeasurementConsumer):
             self._sdk_config,
             reader._instrument_class_temporality,
             reader._instrument_class_aggregation,
-            self._limits,
+            self.limits,
         )
 
 
@@ -297,6 +299,11 @@ class Storage(MetricReaderStorage):
                 if known is None:
                     known = self._instrument_view_instrument_matches[instrument] = self._streams(instrument)
         return known
+
+    def takers(self, instrument: Any, attributes: dict[str, Any]) -> list[Take | None]:
+        """What counts a measurement with these clean attributes: see :meth:`Stream.taker`."""
+        streams: Any = self._get_or_init_view_instrument_match(instrument)
+        return [stream.taker(attributes) for stream in streams]
 
     def _streams(self, instrument: Any) -> list[_ViewInstrumentMatch]:
         views = [
@@ -326,23 +333,43 @@ class Stream(_ViewInstrumentMatch):
         super().__init__(view, instrument, aggregations)
         chosen = view._aggregation
         self._kind = aggregations[type(instrument)] if isinstance(chosen, DefaultAggregation) else chosen
+        self._reservoirs = reservoirs(view._exemplar_reservoir_factory)
         self._limits, self._forgets = limits, forgets
         self._since: int | None = None
 
     def consume_measurement(self, measurement: Measurement, should_sample_exemplar: bool = True) -> None:
-        found: Mapping[str, Any] = measurement.attributes or {}
-        if self._view._attribute_keys is not None:
-            found = {key: value for key, value in found.items() if key in self._view._attribute_keys}
+        found = self._seen(measurement.attributes or {})
         key = _key(found)
         if self._forgets:
-            with self._lock:  # a collection takes the series away
-                self._series(key, found).aggregate(measurement, should_sample_exemplar)
+            self._take(key, found, measurement, should_sample_exemplar)
             return
         series = self._attributes_aggregation.get(key)
         if series is None:
             with self._lock:
                 series = self._series(key, found)
         series.aggregate(measurement, should_sample_exemplar)
+
+    def taker(self, attributes: Mapping[str, Any]) -> Take | None:
+        """What counts a measurement with these clean attributes; None where that is a matter of the overflow series."""
+        found = self._seen(attributes)
+        key = _key(found)
+        if self._forgets:
+            return partial(self._take, key, found)
+        series = self._attributes_aggregation.get(key)
+        return None if series is None else series.aggregate  # type: ignore[return-value]
+
+    def _take(self, key: Any, attributes: Mapping[str, Any], measurement: Any, wanted: bool) -> None:
+        with self._lock:  # a collection takes the series away
+            self._series(key, attributes).aggregate(measurement, wanted)
+
+    def _seen(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those attributes that the view lets through."""
+        chosen = self._view._attribute_keys
+        return (
+            attributes
+            if chosen is None
+            else {name: attributes[name] for name in attributes if name in chosen}
+        )
 
     def collect(
         self, collection_aggregation_temporality: AggregationTemporality, collection_start_nanos: int
@@ -362,7 +389,7 @@ class Stream(_ViewInstrumentMatch):
             key, attributes = _OVERFLOW_KEY, _OVERFLOW
         if key not in every:
             every[key] = self._kind._create_aggregation(
-                self._instrument, attributes, self._view._exemplar_reservoir_factory, self._since or time_ns()
+                self._instrument, attributes, self._reservoirs, self._since or time_ns()
             )
         return every[key]
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk import metrics as sdk
+from opentelemetry.sdk.metrics._internal import _disable_meter_configurator
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard, bind
@@ -128,6 +130,95 @@ def test_deltas_collected_while_threads_count_add_up() -> None:
         total += sum(point.value for point in bench.points())
         time.sleep(0.001)
     assert total + sum(point.value for point in bench.points()) == 12_000
+
+
+@pytest.mark.parametrize("temporality", [None, DELTA])
+def test_counts_are_exact_while_threads_count_and_readers_come_and_go(temporality: Any) -> None:
+    """A measurement by the short way is lost or counted twice, or goes on into the storage of a reader that has gone."""
+    bench = Bench(temporality)
+    counter, histogram = bench.meter.create_counter("m"), bench.meter.create_histogram("h")
+    kinds = [{"kind": "a"}, {"kind": "b", "n": 1}, {"n": 1, "kind": "b"}, None]
+
+    def work() -> None:
+        for i in range(2000):
+            counter.add(2, kinds[i % 4])
+            histogram.record(i % 4, kinds[i % 4])
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        other = InMemoryMetricReader()
+        bench.provider.add_metric_reader(other)
+        other.get_metrics_data()
+        bench.provider.remove_metric_reader(other)
+        time.sleep(0.005)
+    assert bench.values() == {
+        frozenset({"kind": "a"}.items()): 4000,
+        frozenset({"kind": "b", "n": 1}.items()): 8000,
+        frozenset(): 4000,
+    }
+    if temporality is None:  # with deltas that collection has taken them, too
+        assert [(point.count, point.sum, sum(point.bucket_counts)) for point in bench.points("h")] == [
+            (2000, 0, 2000),
+            (4000, 6000, 4000),
+            (2000, 6000, 2000),
+        ]
+
+
+def test_what_comes_again_is_told_apart_as_before() -> None:
+    """From the second time on ``1``, ``1.0`` and ``True`` are one series, or a changed dict still counts as what it was."""
+    bench = Bench()
+    counter = bench.meter.create_counter("m")
+    for _ in range(3):
+        for value in (1, 1.0, True, "1"):
+            counter.add(1, {"a": value})
+    assert [point.value for point in bench.points()] == [3, 3, 3, 3]
+    changing = {"a": "x"}
+    for value in ("x", "x", "y", "y"):
+        changing["a"] = value
+        counter.add(1, changing)
+    assert [point.value for point in bench.points()] == [3, 3, 3, 3, 2, 2]
+    assert [point.attributes["a"] for point in bench.points()][4:] == ["x", "y"]
+
+
+@pytest.mark.usefixtures("swallowed")
+def test_amounts_that_are_refused_the_first_time_are_refused_again(caplog: pytest.LogCaptureFixture) -> None:
+    """An amount that the SDK refuses is counted once the attributes are known."""
+    bench = Bench()
+    counter, gauge = bench.meter.create_counter("m"), bench.meter.create_up_down_counter("g")
+    for amount in (1, -1, float("nan"), float("inf"), 10**400, 1):
+        counter.add(amount, {"a": 1})
+        gauge.add(amount, {"a": 1})
+    assert [point.value for point in bench.points()] == [2]
+    assert [point.value for point in bench.points("g")] == [1]
+
+
+def test_a_view_that_takes_attributes_away_still_adds_up_and_shows_them_in_exemplars() -> None:
+    """Attribute sets that a view makes equal become two series, or their exemplars lose what tells them apart."""
+    view = View(instrument_name="m", attribute_keys={"method"})
+    bench = Bench(views=[view], exemplar_filter=sdk.AlwaysOnExemplarFilter())
+    histogram = bench.meter.create_histogram("m", explicit_bucket_boundaries_advisory=[1, 2])
+    for user in ("a", "b", "a", "b"):
+        histogram.record(1 if user == "a" else 5, {"method": "card", "user": user})
+    [point] = bench.points()
+    assert (point.attributes, point.count, point.bucket_counts) == ({"method": "card"}, 4, (2, 0, 2))
+    assert [(found.value, found.filtered_attributes) for found in point.exemplars] == [
+        (1, {"user": "a"}),
+        (5, {"user": "b"}),
+    ]
+    assert bench.points()[0].exemplars == []
+
+
+def test_a_meter_that_is_switched_off_counts_nothing_more() -> None:
+    """Attribute sets that were seen before go on being counted by a meter that is off."""
+    bench = Bench()
+    counter = bench.meter.create_counter("m")
+    for _ in range(3):
+        counter.add(1)
+    bench.provider._set_meter_configurator(meter_configurator=_disable_meter_configurator)
+    counter.add(1)
+    assert [point.value for point in bench.points()] == [3]
 
 
 @pytest.mark.parametrize("temporality", [None, DELTA])
@@ -301,6 +392,7 @@ def test_a_child_of_a_fork_starts_its_series_from_nothing() -> None:
         bench.provider._meter_lock,
         bench.provider._measurement_consumer._lock,
     ):
+        counter.add(1)
         pid = os.fork()
         if pid == 0:
             status = 1
@@ -311,7 +403,7 @@ def test_a_child_of_a_fork_starts_its_series_from_nothing() -> None:
             finally:
                 os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert [point.value for point in bench.points()] == [5]
+    assert [point.value for point in bench.points()] == [6]
 
 
 def test_settings_reach_instruments_that_exist() -> None:
