@@ -5,6 +5,7 @@
     OtelKitError
     ├── SettingError        also a ValueError: a setting has a value that it cannot have
     ├── UnknownSettingError also a TypeError: no setting has that name
+    ├── ArgumentError       also a ValueError: a helper was given what it cannot take
     ├── MissingExtraError   also an ImportError: a feature needs a library that is not installed
     ├── AuditError          also an OSError: an entry of the audit trail could not be written
     └── CheckError          also a ValueError: data failed a check that was to raise
@@ -28,8 +29,8 @@ class SettingError(OtelKitError, ValueError):
         given: the value.
         valid: what would be valid, as words: ``auto, pretty, json or off``.
         used: the value that is used instead, where one is.
-    """
         hint: what may have been meant, as words.
+    """
 
     def __init__(
         self, setting: str, source: str, given: object, valid: str, used: object = None, hint: str = ""
