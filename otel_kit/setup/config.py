@@ -196,11 +196,11 @@ class Settings:
         """The OTLP addresses of a signal (traces, metrics, logs), whether or not it is exported."""
         return targets_of(signal, self)
 
-    def replaced(self, **values: Any) -> Settings:
     def libraries(self) -> Report:
         """What a program that is started here would have instrumented as soon as it imports it; none is on yet."""
         return plan(() if self.disabled else self.instrument, self.disabled_instrumentations)
 
+    def replaced(self, **values: Any) -> Settings:
         """A copy with other values, which are taken as they are."""
         changed = dict.fromkeys(values, ARGUMENT)
         return Settings({**self.__dict__, **values, "sources": {**self.sources, **changed}})
