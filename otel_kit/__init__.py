@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from otel_kit.errors import OtelKitError
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
+    from otel_kit.toolkit.agents import agent, business_event, cost, workflow
     from otel_kit.toolkit.errors import add_error_rule, analyze
     from otel_kit.toolkit.trust import audit, security
 
@@ -67,6 +68,10 @@ _HOMES = {
     "current_context": "otel_kit.context",
     "unbind_context": "otel_kit.context",
     "OtelKitError": "otel_kit.errors",
+    "agent": "otel_kit.toolkit.agents",
+    "business_event": "otel_kit.toolkit.agents",
+    "cost": "otel_kit.toolkit.agents",
+    "workflow": "otel_kit.toolkit.agents",
     "add_error_rule": "otel_kit.toolkit.errors",
     "analyze": "otel_kit.toolkit.errors",
     "audit": "otel_kit.toolkit.trust",
@@ -79,12 +84,15 @@ __all__ = [
     "Telemetry",
     "__version__",
     "add_error_rule",
+    "agent",
     "analyze",
     "audit",
     "bind",
     "bind_context",
+    "business_event",
     "carry",
     "clear_context",
+    "cost",
     "current_context",
     "errors",
     "get_logger",
@@ -97,6 +105,7 @@ __all__ = [
     "set_level",
     "span",
     "unbind_context",
+    "workflow",
 ]
 
 

@@ -17,12 +17,15 @@ FRONT_DOOR = {
     "Telemetry",
     "__version__",
     "add_error_rule",
+    "agent",
     "analyze",
     "audit",
     "bind",
     "bind_context",
+    "business_event",
     "carry",
     "clear_context",
+    "cost",
     "current_context",
     "errors",
     "get_logger",
@@ -35,6 +38,7 @@ FRONT_DOOR = {
     "set_level",
     "span",
     "unbind_context",
+    "workflow",
 }
 
 

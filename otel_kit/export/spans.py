@@ -32,6 +32,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard
 from otel_kit.export import plain
+from otel_kit.export.guest import Guest, guest_of
 from otel_kit.export.plain import is_a, items_of, nanoseconds, plain_value, text_of
 from otel_kit.export.span import Clean, Describe, Live, OnException, Span
 
@@ -222,6 +223,12 @@ class Tracer(sdk.Tracer):
         try:
             context = context if is_a(context, dict) else None
             parent = _step_over((_runtime.get_current() if context is None else context).get(_SPAN_KEY))
+            if type(parent) is Guest:
+                parent = parent.host
+            if kind is SpanKind.CLIENT and type(attributes) is dict:
+                guest = guest_of(parent, self._instrumentation_scope.name, attributes)
+                if guest is not None:
+                    return guest
             if not self.span_processor._span_processors:
                 return _passed_on(parent)
             flags = (record_exception, set_status_on_exception)

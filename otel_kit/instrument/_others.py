@@ -124,8 +124,22 @@ def turn_on(target: str) -> Any:
     if getattr(instrumentor, "is_instrumented_by_opentelemetry", False):
         return None
     _check(instrumentor, target.partition(":")[0])
+    _make_discreet(target)
     quietly(lambda: instrumentor.instrument(skip_dep_check=True))
     return instrumentor
+
+
+def _make_discreet(target: str) -> None:
+    """Have instrumentors of models' clients record no contents unless asked, and tell of a call once.
+
+    OpenLLMetry's (they are known by the package of names that they share) record contents by default, and read another variable
+    than the standard's. Anthropic's client tells of its calls itself, beside that one; the others of that kind join.
+    """
+    asked = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
+    if asked in ("", "false", "no_content") and is_module("opentelemetry.semconv_ai"):
+        os.environ.setdefault("TRACELOOP_TRACE_CONTENT", "false")
+    if target.startswith("opentelemetry.instrumentation.anthropic:"):
+        os.environ.setdefault("ANTHROPIC_OPEN_TELEMETRY", "false")
 
 
 def try_out(target: str) -> None:
