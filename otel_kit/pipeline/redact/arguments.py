@@ -17,13 +17,17 @@ from otel_kit.pipeline.redact.values import withheld
 _PROGRAMS: tuple[tuple[str, dict[str, str]], ...] = (
     (r"curl|http|https|xh|wget|httpie|wrk|ab|hey", {"-u": "login", "--user": "login", "-U": "login", "--proxy-user": "login", "-a": "login", "-A": "login", "--auth": "login"}),
     (r"mysql\w*|mariadb\w*|mycli|xtrabackup|mytop", {"-p": "glued"}),
-    (r"sshpass|mongo\w*|docker|podman|nerdctl|helm|az|oc|skopeo|crane|buildah|rabbitmqadmin|7z|7za|sqlplus|clickhouse\w*|neo4j\w*|cypher-shell|svn|vncviewer|nmcli|easy_install|twine", {"-p": "secret"}),
+    (r"sshpass|mongo\w*|docker|podman|nerdctl|helm|az|oc|skopeo|crane|buildah|rabbitmqadmin|7z|7za|sqlplus|clickhouse\w*|neo4j\w*|cypher-shell|svn|vncviewer|nmcli|useradd|usermod|cqlsh|ncftp\w*|easy_install|twine", {"-p": "secret"}),
     (r"sqlcmd|bcp|osql|isql|unzip|zip|zipcloak|tsql", {"-P": "secret"}),
     (r"redis-cli|valkey-cli|keydb-cli", {"-a": "secret"}),
     (r"ldap\w+|kinit|ipmitool|psexec|winexe", {"-w": "secret", "-P": "secret", "-p": "secret"}),
     (r"smbclient|rpcclient|mount\.cifs|net", {"-U": "percent"}),
     (r"openssl|gpg|gpg2", {"-k": "secret", "-K": "secret"}),
-    (r"htpasswd", {"-b": "last"}),
+    (r"lftp", {"-u": "comma"}),
+    (r"snmp\w+", {"-A": "secret", "-X": "secret", "-c": "secret"}),
+    (r"etcdctl|influx|nats|arangosh", {"--user": "login", "--creds": "login"}),
+    (r"ssh-keygen", {"-N": "secret", "-P": "secret"}),
+    (r"signtool|schtasks", {"/p": "secret", "/rp": "secret"}),
     (r"xfreerdp|rdesktop", {"/p": "colon", "-p": "secret"}),
 )  # fmt: skip
 _BEGINS = expression(
@@ -101,8 +105,8 @@ def _word(word: re.Match[str], waiting: str, options: dict[str, str]) -> list[tu
 
 def secret_part(value: str, kind: str) -> tuple[int, int]:
     """Where in an option's value the secret stands."""
-    if kind in ("login", "percent"):
-        separator = ":" if kind == "login" else "%"
+    if kind in ("login", "percent", "comma"):
+        separator = {"login": ":", "percent": "%"}.get(kind, ",")
         at = value.find(separator)
         secret = value[at + 1 :]
         if at < 0 or not secret or looks.placeholder(secret):
@@ -114,6 +118,7 @@ def secret_part(value: str, kind: str) -> tuple[int, int]:
     plain = (
         looks.placeholder(value)
         or "/" in value
+        or not any(map(str.isalnum, value))
         or (":" in value and value.replace(":", "").replace(".", "").isdigit())
         or (value.isdigit() and len(value) < 6)
     )
@@ -129,6 +134,14 @@ def secret_arguments(arguments: Sequence[object]) -> dict[int, tuple[int, int, s
         if not isinstance(argument, str):
             waiting = ""
             continue
+        if (
+            index
+            and looks.strong(argument)
+            and not waiting
+            and "_" in str(arguments[index - 1])
+            and judge(str(arguments[index - 1])).asks is Asks.NOTHING
+        ):
+            found[index] = (0, len(argument), "password")
         if waiting and not argument.startswith("--"):
             first, last = secret_part(argument, waiting) if waiting != "named" else (0, len(argument))
             if first < last:

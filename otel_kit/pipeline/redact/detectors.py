@@ -41,6 +41,7 @@ _SCHEMES = expression(
 )
 _DUMPS = expression(
     r"(?P<ntlm>:[0-9a-fA-F]{32}:(?P<n>[0-9a-fA-F]{32})(?=:::|\b))|\bkey \(0x(?P<k>[0-9a-fA-F]{32,128})\)"
+    r"|\bresponse=\"?(?P<r>[0-9a-f]{32,64})\b"
 )
 _BASE64_RUN = expression(r"(?<![\w+/\-])[A-Za-z0-9+/_\-]{16,}+={0,2}")
 _USER_PASSWORD = expression(r"[\w.@+\-\\]{0,64}:[\x21-\x7e]{6,}")
@@ -153,7 +154,7 @@ def credentials_of_schemes(text: str) -> Findings:
         if looks.opaque(match.group(1), 20):
             yield Finding(match.start(1), match.end(1), "authorization")
     for match in _DUMPS.finditer(text):
-        group = "n" if match.group("n") else "k"
+        group = next(name for name in ("n", "k", "r") if match.group(name))
         yield Finding(match.start(group), match.end(group), "password_hash")
 
 

@@ -27,7 +27,7 @@ from otel_kit.pipeline.redact.pairs import authorization
 from otel_kit.pipeline.redact.personal import withheld as personal_withheld
 from otel_kit.pipeline.redact.prefilter import Prefilter
 from otel_kit.pipeline.redact.rules import Rules
-from otel_kit.pipeline.redact.scan import Scan
+from otel_kit.pipeline.redact.scan import Scan, echoes
 from otel_kit.pipeline.redact.secret import is_secret
 from otel_kit.pipeline.redact.values import withheld
 
@@ -367,7 +367,11 @@ class Redactor:
 
     def _mapping(self, verdict: Verdict, value: Mapping[Any, Any], surface: str, walk: _Walk) -> Any:
         verdicts = _named_verdicts(value, self) if len(value) <= 32 else {}
-        bound = self._statement_parameters(value, surface) if len(value) <= 32 else {}
+        bound = (
+            {**self._statement_parameters(value, surface), **self._rows(value, surface)}
+            if len(value) <= 32
+            else {}
+        )
         holder = (
             verdict.rule in ("secret", "credential", "password", "token", "api_key")
             or verdict.carrier == "holder"
@@ -411,6 +415,20 @@ class Redactor:
         for name, item in value.items():
             if isinstance(name, str) and name.startswith("db.query.parameter.") and name[19:].isdigit():
                 found[name] = self.bound(statement, int(name[19:]), item, surface)
+        return found
+
+    def _rows(self, value: Mapping[Any, Any], surface: str) -> dict[str, Any]:
+        """A table as data: ``{"columns": ["user", "password"], "rows": [[…]]}``."""
+        columns = value.get("columns") or value.get("fields")
+        if not isinstance(columns, list | tuple) or not all(isinstance(name, str) for name in columns):
+            return {}
+        found: dict[str, Any] = {}
+        for name in ("row", "rows", "data", "values"):
+            rows = value.get(name)
+            if isinstance(rows, list | tuple) and rows and all(isinstance(row, list | tuple) for row in rows):
+                found[name] = [self._row(columns, row, surface) for row in rows[:1000]]
+            elif isinstance(rows, list | tuple) and len(rows) == len(columns):
+                found[name] = self._row(columns, rows, surface)
         return found
 
     def _bound(self, statement: str, parameters: Any, surface: str) -> Any:
@@ -516,7 +534,7 @@ class Redactor:
         found = self._scan.findings(text, cards=cards)
         if text[:1] in "{[" and text[-1:] in "}]":
             found += self._scan.not_exempt(text, self._json(text))
-        return found
+        return [*found, *echoes(text, found)]
 
     def _json(self, text: str) -> list[Finding]:
         """What the structure of a JSON text gives away, at the places where the text has it."""
@@ -601,6 +619,12 @@ def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, K
             verdict = redactor.verdict(value[lowered[name]])
             if verdict[0] is not PLAIN or verdict[1]:
                 return {lowered[other]: verdict for other in _VALUES if other in lowered and other != name}
+    for name in lowered:
+        stem = name.removesuffix("key").removesuffix("name")
+        if stem and stem != name and f"{stem}value" in lowered and isinstance(value[lowered[name]], str):
+            return {lowered[f"{stem}value"]: redactor.verdict(value[lowered[name]])}
+    if value.get("sensitive") is True and "value" in value:
+        return {"value": (Verdict(Asks.NOTHING, "secret"), "", False)}
     if "kty" in lowered:
         return {
             name: (Verdict(Asks.NOTHING, "private_key"), "", False)

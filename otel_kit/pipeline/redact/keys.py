@@ -8,7 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, word_set
 from otel_kit.pipeline.redact.vocabulary import (
     ALWAYS_PHRASES,
     CARD_PHRASES,
@@ -216,8 +216,18 @@ def _judge_word(word: str) -> Verdict | None:
     return _judge_end(parts) if len(parts) > 1 else _judge_stem(word)
 
 
+_PASSES = word_set(
+    """
+    bypass compass encompass trespass surpass overpass underpass multipass subpass lowpass highpass bandpass allpass singlepass
+    twopass prepass postpass firstpass secondpass lastpass onepass gyrocompass
+    """
+)
+
+
 def _judge_stem(word: str) -> Verdict | None:
     if len(word) > 6:
+        if word.endswith(("pass", "passwd", "pwd")) and word not in _PASSES:
+            return Verdict(Asks.NOTHING, "password")
         for stem in STEMS:
             if word.endswith((stem, stem + "s")):
                 return judge(stem)

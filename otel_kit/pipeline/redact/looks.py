@@ -31,7 +31,7 @@ STATES = word_set(
     created deleted revoked rotated rejected accepted verified unverified confirmed failed failure denied ok okay
     error mismatch matched enabled disabled hidden masked redacted filtered removed omitted default n/a na tbd todo
     anonymous unauthorized forbidden found provided given sent blank short long exists string str int bytes stored
-    include same-origin saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
+    sensitive include same-origin saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
     """
 )
 _PLACEHOLDER = expression(
@@ -65,7 +65,7 @@ _CASED = expression(
     r"(?:[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]{2,}|(?:By|Id|Of|To|In|On|Is|At|Or|No|Up|My|It|As|Db|Ip)|[A-Z](?=[A-Z][a-z]{2}))+s?"
 )
 _PIECES = expression(r"[\s_\-./:,;|+~@=()\[\]{}<>\\&?%]+")
-_CLASSES = (expression("[a-z]"), expression("[A-Z]"), expression(r"\d"), expression(r"[^\w\s]"))
+CLASSES = (expression("[a-z]"), expression("[A-Z]"), expression(r"\d"), expression(r"[^\w\s]"))
 _ALNUM_RUN = expression(r"[A-Za-z0-9]+")
 
 
@@ -170,7 +170,7 @@ def strong(value: str) -> bool:
         return False
     if hexadecimal(value) or (wordy(value) and not _SIGN.search(value)):
         return False
-    kinds = sum(1 for kind in _CLASSES if kind.search(value))
+    kinds = sum(1 for kind in CLASSES if kind.search(value))
     return kinds >= 3 or (kinds == 2 and random_looking(value, 0.12))
 
 

@@ -29,6 +29,19 @@ _COMPARED = expression(
     r"([\"'])([^\"'\n]{3,128})\1[ ]{1,2}(?:==|!=|is not|is)[ ]{1,2}((?:\w{1,40}\.){0,4}\w{2,40})(?![\w(])"
 )
 # The private members of RFC 7517's keys: "k" of a symmetric one, "d", "p", "q" of an asymmetric one.
+# A property list of Apple's.
+_PLIST = expression(r"<key>([\w.\- ]{2,80})</key>\s{0,20}<(?:string|data)>\s{0,20}([^<>]{1,4096}?)\s{0,20}</")
+# An identifier, a blank, and something that is no word: "change_password ann Xy…" without ann, ":_authToken Xy…".
+_NEXT = expression(
+    r"(?<![\w.])((?:\w{1,40}[_\-]\w{1,40}|_?[a-z]{1,20}[A-Z]\w{1,40}|_\w{2,40}))[ ]{1,2}(?:[a-z]{1,16}[ ])?"
+    r"([^\s\"'<>(){}\[\],;|=]{8,512})(?![\w(=])"
+)
+# ArcSight's custom fields, and rows of settings in SQL.
+_LABELLED = expression(r"\b([a-zA-Z]{2,12}\d{1,2})Label=([\w.\-]{2,40})[ ][^\n]{0,200}?\b\1=([^\s]{3,256})")
+_SETTING = expression(
+    r"\bvalue[ ]{0,2}=[ ]{0,2}'([^'\n]{3,256})'[^;\n]{0,80}\b(?:name|key|setting|param\w*)[ ]{0,2}=[ ]{0,2}'([\w.\-]{2,80})'",
+    re.I,
+)
 _JWK = expression(r"\\{0,3}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,3}[\"']\s{0,4}:\s{0,4}\\{0,3}[\"']([\w\-]{16,2048})")
 _LISTED = expression(
     r"[\[(,]\s{0,8}b?\\{0,3}[\"']([\w.\-]{2,80})\\{0,3}[\"']\s{0,2},\s{0,8}(?=b?\\{0,3}[\"'])"
@@ -65,7 +78,7 @@ _IDENTIFIED = expression(
 )
 _CALLEE = expression(r"(?<![\w])([A-Za-z_][\w.]{1,80})\(")
 _SIGNS_IN = expression(
-    r"(?:log_?in|sign_?in|authenticate|(?:http)?_?(?:basic|digest|proxy)_?auth|bind|simple_bind_s?|set_auth|credentials|starttls|connect)$",
+    r"(?:log_?in|sign_?in|authenticate|(?:http)?_?(?:basic|digest|proxy)_?auth|\.auth|(?:create|add|new|set)_?user|jw[ts]\.(?:en|de)code|pbkdf2\w*|hkdf|scrypt|fernet|hmac\.new|(?:aes\w*|cipher)\.new|bind|simple_bind_s?|set_auth|credentials|starttls|connect)$",
     re.I,
 )
 _INPUT_VALUE = expression(
@@ -95,11 +108,18 @@ def notations(text: str, lower: str) -> Findings:
         if "input_value=" in text:
             yield from _validation(text)
         if "form-data" in lower:
-            yield from _parts_of_a_form(text)
+            yield from _judged(text, _PART, 1, 2)
         if "{" in text:
             yield from _keyed(text, _BLOCK)
         if "= " in text or " is" in text:
             yield from _compared(text)
+        yield from _judged(text, _NEXT, 1, 2, strong=True)
+        if "</key>" in text:
+            yield from _judged(text, _PLIST, 1, 2)
+        if "label=" in lower:
+            yield from _judged(text, _LABELLED, 2, 3)
+        if "value" in lower and "'" in text:
+            yield from _judged(text, _SETTING, 2, 1)
     if "kty" in lower:
         for match in _JWK.finditer(text):
             yield Finding(match.start(1), match.end(1), "private_key")
@@ -125,7 +145,7 @@ def _flags(text: str) -> Findings:
         if span is None:
             continue
         value = text[span.start : span.end]
-        if not span.quoted and value.isupper() and judge(value.strip("[]<>")).asks is not Asks.TEXT:
+        if not span.quoted and value.isupper() and value.strip("[]<>").replace("_", "").isalpha():
             continue  # the stand-in of a usage line: --password PASSWORD
         if withheld(verdict, value) and not (not span.quoted and goes_on(text, span)):
             yield Finding(span.start, span.end, verdict.rule)
@@ -143,11 +163,12 @@ def _set(text: str) -> Findings:
             yield Finding(match.start(2), match.end(2), verdict.rule)
 
 
-def _parts_of_a_form(text: str) -> Findings:
-    for match in _PART.finditer(text):
-        verdict = judge(match.group(1))
-        if withheld(verdict, match.group(2)):
-            yield Finding(match.start(2), match.end(2), verdict.rule)
+def _judged(text: str, pattern: re.Pattern[str], key: int, value: int, *, strong: bool = False) -> Findings:
+    """Matches whose one group is a key and another its value."""
+    for match in pattern.finditer(text):
+        verdict = judge(match.group(key))
+        if withheld(verdict, match.group(value)) and (not strong or looks.strong(match.group(value))):
+            yield Finding(match.start(value), match.end(value), verdict.rule)
 
 
 def _compared(text: str) -> Findings:

@@ -19,7 +19,6 @@ from otel_kit.pipeline.redact.keys import Asks, Verdict, judge, phrase_at_end, w
 from otel_kit.pipeline.redact.values import (
     Span,
     goes_on,
-    goes_on_as_prose,
     passphrase,
     refers,
     value_at,
@@ -120,8 +119,11 @@ def _with_words_before(lower: str, match: re.Match[str], key: str) -> Verdict | 
 def _in_query(text: str, match: re.Match[str]) -> bool:
     return (
         match.group(3) == "="
-        and match.start() > 0
-        and text[match.start() - 1] in "?&#"
+        and (
+            text[match.start() - 1] in "?&#"
+            if match.start()
+            else "&" in text[match.end() : match.end() + 512]
+        )
         and not match.group(2)
     )
 
@@ -145,15 +147,20 @@ def valued(
         return
     if key.lower() in ("pwd", "oldpwd") and _DIRECTORY.match(value) and looks.wordy(value):
         return
-    if not span.quoted and verdict.rule == "password" and (stop := passphrase(text, span)):
-        yield Finding(span.start, stop, verdict.rule)
-        return
+    seed = "phrase" in key.lower() or "mnemonic" in key.lower()
     if (
         not span.quoted
-        and ("phrase" in key.lower() or "mnemonic" in key.lower())
-        and not goes_on_as_prose(text, span)
+        and (seed or verdict.rule == "password")
+        and (stop := passphrase(text, span, seed=seed))
     ):
-        yield Finding(span.start, _line_end(text, span.start), verdict.rule)
+        yield Finding(span.start, stop, verdict.rule)
+        return
+    # "pass=12 fail=0", "--- PASS: TestToken (0.00s)": the outcome of tests.
+    if (
+        key.lower() == "pass"
+        and not span.quoted
+        and (looks.numeric(value) or text.startswith("--- ", start - 4))
+    ):
         return
     if not withheld(verdict, value) or (not span.quoted and _not_a_value(text, span, separator, verdict)):
         return
@@ -253,6 +260,9 @@ def _in_parameters(text: str, position: int, at: int) -> bool:
     return '="' in text[position:at]
 
 
+_ONE_WORD = ("bearer", "basic", "negotiate", "ntlm", "apikey")
+
+
 def authorization(text: str, start: int, end: int) -> Findings:
     """The credentials of an Authorization header, behind its scheme."""
     scheme = _SCHEME.match(text, start, end)
@@ -262,11 +272,13 @@ def authorization(text: str, start: int, end: int) -> Findings:
     bare = value_at(text, start)
     if not value or looks.placeholder(value):
         return
-    if scheme and "=" in value.rstrip("=") and "," in value:
+    one = scheme and scheme.group(1).lower() in _ONE_WORD
+    if scheme and not one and "=" in value.rstrip("=") and "," in value:
         yield Finding(start, start + len(value), "authorization")
         return
     word_end = min(end, bare.end if bare and bare.end > start else start + len(value))
-    word = text[start:word_end]
+    word = text[start:word_end].rstrip(",;")
+    word_end = start + len(word)
     if looks.placeholder(word) or (looks.wordy(word) and (" " in value or not scheme)):
         return
     yield Finding(start, word_end, "authorization")

@@ -13,7 +13,8 @@ _TRIGGER = expression(
         [
             *STEMS,
             *("://", "-----", "@", "$", "insert", "basic", "login", "crypt(", "private-lines", "{s"),
-            *("identif", "net use", "sql("),
+            *("identif", "net use", "sql(", "_user", "fernet("),
+            *("codi", "kod", "код", "验证码", "驗證碼", "校验码", "認証", "確認コード", "인증"),
         ]
     )
 )  # fmt: skip

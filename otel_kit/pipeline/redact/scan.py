@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from otel_kit.pipeline.redact import (
     arguments,
     detectors,
+    looks,
     nested,
     notations,
     sentences,
     spoken,
     sql,
+    tables,
     tokens,
     urls,
 )
 from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import Finding, settle
 from otel_kit.pipeline.redact.keys import flat
-from otel_kit.pipeline.redact.pairs import pairs
+from otel_kit.pipeline.redact.pairs import STEM, pairs
 from otel_kit.pipeline.redact.patterns import checked, matches
 from otel_kit.pipeline.redact.personal import personal
 from otel_kit.pipeline.redact.prefilter import has_digit
@@ -55,6 +57,8 @@ class Scan:
         found += sentences.sentences(text, lower)
         found += spoken.spoken(text, lower)
         found += sentences.protocols(text, lower)
+        if "\n" in text:
+            found += tables.tables(text, STEM)
         found += arguments.commands(text)
         if "'" in text or "[parameters:" in text or "$$" in text:
             found += sql.statements(text)
@@ -97,3 +101,20 @@ def _credentials(text: str, lower: str) -> list[Finding]:
 
 def _overlaps(finding: Finding, others: Sequence[Finding]) -> bool:
     return any(other.start < finding.end and finding.start < other.end for other in others)
+
+
+MOST_ECHOES = 16
+
+
+def echoes(text: str, found: Sequence[Finding]) -> list[Finding]:
+    """The same values elsewhere in the text: ``'…' is too short, on instance['password']: '…'``."""
+    again: list[Finding] = []
+    values = {
+        text[f.start : f.end]: f.rule for f in found[:200] if f.text is None and 8 <= f.end - f.start <= 512
+    }
+    for value, rule in list(values.items())[:MOST_ECHOES]:
+        at = text.find(value)
+        while at >= 0 and len(again) < MOST_ECHOES * 8 and looks.strong(value):
+            again.append(Finding(at, at + len(value), rule))
+            at = text.find(value, at + len(value))
+    return again

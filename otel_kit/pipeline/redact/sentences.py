@@ -33,7 +33,7 @@ _SECRET_NOUN = expression(
     re.VERBOSE,
 )
 _CODE_NOUN = expression(
-    r"""(?<![\w.\-])(?:(?:verification|security|login|log-in|sign-in|auth\w*|one[ -]time|2fa|two[ -]factor|mfa|sms|confirmation|reset|access|activation|backup|recovery|
+    r"""(?<![\w.\-])(?:(?:verification|security|login|log-in|sign-in|auth\w*|one[ -]time|2fa|two[ -]factor|mfa|sms|confirmation|reset|access|activation|backup|recovery|door|
       bestätigungs|sicherheits|verifizierungs|anmelde|unlock|pairing|temporary|otp)[ -]?(?:code|pin|password|passcode|passwort)s?|otp|passcode|pin(?:[ ]code|[ ]number)?|tan|cvv2?|cvc2?|
       code[ ]de[ ](?:vérification|verification|sécurité|securite)|código(?:[ ]de[ ]\w+)?)
       (?:[ ](?:for|of)[ ][\w.@\-]{1,40})?
@@ -43,6 +43,10 @@ _CODE_NOUN = expression(
 _CODE_FIRST = expression(
     r"(?<![\w.])(?<!\d-)(?:[a-z]-)?(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,1}) (?:is|ist|est|es|as) (?:your|the|a|ihr|dein|votre|su|tu)[\w ]{0,30}"
     r"(?:code|otp|pin|passcode|password|tan)\b"
+)
+_CODE_ABROAD = expression(
+    r"\b(?:cod(?:e|ice|igo|igos)|kod\w{0,2}|koodi|код\w{0,2})[ ](?:(?:di|de|do|da)[ ])?(?:verif|weryf|podtw|подтв|провер|sicher|bestat|segur|secur|secr|acces|auten|autoryz|confirm|conferm|jednoraz|einmal)\w{0,16}[ ]?(?:e|is|est|es|to|:|=|-)?[ ]{0,2}(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
+    r"|(?:验证码|驗證碼|校验码|動態碼|認証コード|確認コード|認証番号|인증번호|인증코드|확인코드)[^\d\n]{0,6}(?P<joined>\d{4,8})(?!\d)"
 )
 _CODE_USED = expression(
     r"\b(?:use|enter|type|input|submit|your|ihr|dein|votre|ton|su|tu|il tuo|uw|je|seu|din|twoj|vas|ваш)[ ](?:new[ ]|login[ ])?(?:code|kod|codigo|codice|код)(?:[ ](?:is|ist|lautet|est|es|e|ar|er|to|jest))?[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
@@ -62,6 +66,20 @@ _PGPASS = expression(
 )
 _USERINFO = expression(
     r"(?<![\w/:@.%+\-])(?!mailto:|[Tt]o:|[Cc]c:|[Ff]rom:|sip:)[\w.+\-]{1,64}:(?P<value>[^\s:@/\"'<>,;]{4,128})@[A-Za-z0-9][\w.\-]*"
+)
+# Configuration files of routers, proxies and Redis: the word, perhaps the kind of its encryption, the value.
+_CONFIGURED = expression(
+    r"(?m)(?:(?<=-)password|\bcommunity|\b(?:password|secret|key)[ ]\d|\b(?:ACL[ ]SETUSER|user)[ ][\w\-]{1,40}[ ](?:[\w~&+@*\-]{1,40}[ ]){0,6}(?=>))(?:[ ]>?|>)(?P<value>[^\s>]{6,128})"
+)
+_SHORT_LOGIN = expression(
+    r"(?<![\w.])u(?:ser|sr)?[:=][ ]?[\w.@\-]{1,40}[ ,;/|]{1,3}p(?:w|ass)?[:=][ ]?(?P<value>[^\s,;]{4,128})"
+)
+# A word of letters, digits and signs as no other text has, in a line that speaks of passwords.
+_SPOKEN_OF = expression(
+    r"pass|pwd|passwort|kennwort|sudo|login|log in|auth|credential|create_user|adduser|add_user|useradd|contras|mdp|\bpw\b"
+)
+_MIXED = expression(
+    r"(?<![\w.:/@&?=$\\#%{<\-])(?:[\w.@\-]{1,32}[:/,])?(?P<value>(?=[\w@\-.]{0,40}[!#$%^*?+])[\w!#$%^*?+@\-.]{8,48})(?![\w/=(<{}])"
 )
 _LOGIN = expression(r"[\w.@+\-]{1,64}[/:]([^\s/:]{4,128})")
 _SPOKEN_LOGIN = expression(
@@ -85,6 +103,9 @@ def sentences(text: str, lower: str) -> Findings:
         for match in pattern.finditer(lower):
             if not _UNITS.match(lower, match.end()):
                 yield Finding(match.start("value"), match.end("value"), "otp")
+    for match in _CODE_ABROAD.finditer(lower):
+        group = match.lastgroup or "value"
+        yield Finding(match.start(group), match.end(group), "otp")
     for match in _USER_SLASH.finditer(lower):
         value = trimmed(text[match.start("value") : match.end("value")])
         if looks.strong(value):
@@ -145,14 +166,45 @@ def _paired(value: str) -> bool:
     return opening is not None and opening in value
 
 
+def _mixed(text: str, lower: str) -> Findings:
+    for match in _MIXED.finditer(text):
+        start = lower.rfind("\n", 0, match.start()) + 1
+        end = lower.find("\n", match.end())
+        value = match.group("value").rstrip(".,;:!?")
+        kinds = sum(1 for kind in looks.CLASSES if kind.search(value))
+        if (
+            kinds >= 3
+            and looks.strong(value)
+            and not looks.wordy(value.strip("!?*#"))
+            and _SPOKEN_OF.search(
+                lower,
+                max(start, match.start() - 120),
+                min(end if end >= 0 else len(lower), match.end() + 120),
+            )
+        ):
+            yield Finding(match.start("value"), match.start("value") + len(value), "password")
+
+
 def protocols(text: str, lower: str) -> Findings:
     """Logins of protocols and files that name no key: ``PASS …``, ``.netrc``, ``.pgpass``, ``user:password@host``."""
     for match in _PROTOCOL.finditer(text):
         value = match.group("value")
-        if not looks.placeholder(value) and (
-            not looks.wordy(value) or "PASS" in match.group() or "requirepass" in match.group()
+        if (
+            not looks.placeholder(value)
+            and not (looks.wordy(value) and "/" in value)
+            and (not looks.wordy(value) or "PASS" in match.group() or "requirepass" in match.group())
         ):
             yield Finding(match.start("value"), match.end("value"), "password")
+    for match in _CONFIGURED.finditer(text):
+        if looks.strong(match.group("value")) or (
+            match.group("value").isalnum() and len(match.group("value")) >= 16
+        ):
+            yield Finding(match.start("value"), match.end("value"), "password")
+    for match in _SHORT_LOGIN.finditer(text):
+        if looks.strong(match.group("value")):
+            yield Finding(match.start("value"), match.end("value"), "password")
+    if _SPOKEN_OF.search(lower):
+        yield from _mixed(text, lower)
     for match in _SPOKEN_LOGIN.finditer(text):
         if looks.strong(match.group("value")):
             yield Finding(match.start("value"), match.end("value"), "password")

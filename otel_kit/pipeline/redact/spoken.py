@@ -18,15 +18,15 @@ _NOUN = expression(
     r"(?<![\w.\-/])(?:(?P<password>(?:"
     + "|".join(sorted((w for w in PASSWORDS if w.isascii() and len(w) > 4 and w not in ("parole", "clave")), key=len, reverse=True))
     + r"|mots? de passe|clave|пароль|пароля|пароли|парол\w{1,3})(?!less|\w{4})\w{0,3})"
-    r"|(?P<key>(?:api|access|secret|private|signing|encryption|recovery|setup|licen[cs]e|product|activation|wi-?fi|wlan|wpa|network|master|account|storage|deploy|ssh|stream|unlock|service|client)[ -](?:key|secret|token)"
-    r"|token|credentials?|seed|session|passphrase))(?![\w-])"
+    r"|(?P<crypto>(?:master|aes|hmac|encryption|private|signing|data|wrapping|session|root)[ ]key(?:[ ]material)?)|(?P<key>(?:api|access|secret|private|signing|encryption|recovery|setup|licen[cs]e|product|activation|wi-?fi|wlan|wpa|network|master|account|storage|deploy|ssh|stream|unlock|service|client)[ -](?:key|secret|token)"
+    r"|token|credentials?|seed|session|passphrase|secret))(?![\w-])"
 )  # fmt: skip
 # CJK has no spaces: the noun stands against its neighbours.
 _JOINED = expression(
     r"(?:密码|密碼|口令|パスワード|暗証番号|비밀번호|암호)[^\s:=]{0,12}?(?:は|が|是|为|設|设为|는|은|를|:|=)[ ]{0,2}[「“\"']?(?P<value>[\x21-\x7e]{4,128})"
 )
 _COPULA = expression(
-    r"(?:(?P<word>[\w'’@.+\-]{1,40})[ ]{0,2})?(?:(?<=[ ])(?:is|was|are|ist|war|lautet|lauten|est|es|era|sera|e|ar|er|este|jest|je|bol|bylo|to|now|nu|zu|auf|as|becomes?)|[:=])[ ]{1,2}(?:now[ ]|set[ ]to[ ])?[\"'`«„“]?(?P<value>[^\s\"'`<>«»„“”]{4,256})"
+    r"(?:(?P<word>[\w'’@.+\-]{1,40})[ ]{0,2})?(?:(?<=[ ])(?:is|was|are|ist|war|lautet|lauten|est|es|era|sera|e|ar|er|este|jest|je|bol|bylo|to|now|nu|zu|auf|as|becomes?|value)|[:=])[ ]{1,2}(?:now[ ]|set[ ]to[ ])?[\"'`«„“]?(?P<value>[^\s\"'`<>«»„“”]{4,256})"
 )
 _GROUPS = expression(r"(?=[a-zA-Z ]*[2-7])(?:[a-zA-Z2-7]{4}[ -]){3,15}[a-zA-Z2-7]{2,4}\b")
 _ABOUT = (METADATA | QUANTITIES | {"host", "node", "job", "task", "order", "line", "ip", "pod", "path", "from", "at", "see"}) - {
@@ -59,6 +59,8 @@ def spoken(text: str, lower: str) -> Findings:
 def _value(text: str, lower: str, noun: re.Match[str], end: int) -> Finding | None:
     """The first value behind a copula or a colon that looks like what the noun names."""
     password = noun.group("password") is not None
+    if noun.group("crypto") and (number := _NUMBER.match(text, noun.end())):
+        return Finding(number.start(1), number.end(1), "private_key")
     groups = None if password else _GROUPS.search(text, noun.end(), min(end, noun.end() + 20) + 80)
     if groups and not looks.wordy(groups.group()):
         return Finding(groups.start(), groups.end(), "otp")
@@ -75,7 +77,10 @@ def _value(text: str, lower: str, noun: re.Match[str], end: int) -> Finding | No
     return _opaque_behind(text, lower, noun, end) if not password else None
 
 
-_BEHIND = expression(r"[ ]{1,2}['\"(]?(?P<value>[\w+/=\-]{20,512})")
+_NUMBER = expression(
+    r"[ ]?(?:\(\w{1,10}\))?[ ]?(?:is|=|:|->)?[ ]{0,2}[\"'`]?((?:0x)?[0-9a-fA-F]{32,256})(?![\w])"
+)
+_BEHIND = expression(r"[ ]{1,2}['\"(]?(?P<value>(?![a-z]{2,8}_)[\w+/=\-]{20,512})")
 
 
 def _opaque_behind(text: str, lower: str, noun: re.Match[str], end: int) -> Finding | None:

@@ -77,7 +77,7 @@ stytch secret-live- U 20; stytch secret-test- U 20; discord mfa. U 60; dropbox s
 facebook EAAC A 40; facebook EAA A 80; instagram IGQ U 60; instagram IGAA U 60
 twitter AAAAAAAAAAAAAAAAAAAAA P 30; linkedin AQV U 60; alibaba LTAI A 14; tencent AKID A 24; yandex AQVN U 34
 yandex y0_ U 40; yandex YCA U 34; baidu bce-v3/ P 30; openshift sha256~ U 40; kubernetes k8s-aws-v1. B 40
-rancher kubeconfig- P 40; netbird nbp_ A 24; huggingface api_org_ A 30; voyage pa- U 40; firecrawl fc- H 32; brave BSA A 24; cursor crsr_ H 60
+rancher kubeconfig- P 40; netbird nbp_ A 24; huggingface api_org_ A 30; kubernetes base64url.bearer.authorization.k8s.io. D 20; voyage pa- U 40; firecrawl fc- H 32; brave BSA A 24; cursor crsr_ H 60
 twitch oauth: L 30; woocommerce ck_ H 40; woocommerce cs_ H 40; adyen AQE B 80; mollie live_ A 30; mollie test_ A 30
 statsig secret- A 36; confluent cflt B 50; aiven AVNS_ U 16; xata xau_ A 30; trello ATTA H 60; infracost ico- A 32
 modal as- A 22; llamaindex llx- A 40; mem0 m0- A 36; hashicorp s. A 24; okta SSWS\x20 U 20; n8n n8n_api_ D 24; retool retool_ A 20; temporal tmprl_ A 28

@@ -32,7 +32,7 @@ class Span(NamedTuple):
 LONGEST_VALUE = 16_384
 # What a dump writes between a key and its value: Go's "(string)(len=12) ", PHP's "string(12) ", "new String(", "&str = ".
 _DUMPED = expression(
-    r"\s{0,8}(?:\(\*?[\w.\[\]]{1,40}\)[ ]?(?:\((?:len|cap)=[\w= ]{1,30}\)[ ]?)?|string\(\d{1,6}\)[ ]|str:|new[ ]\w{1,30}\(|&(?:'\w{1,20}[ ])?\w{1,20}[ ]=[ ])(?=[\"'])"
+    r"\s{0,8}(?:\(\*?[\w.\[\]]{1,40}\)[ ]?(?:\((?:len|cap)=[\w= ]{1,30}\)[ ]?)?|string\(\d{1,6}\)[ ]|\[\]\w{1,20}\{|(?:given|got|received|input|value|was|is|set[ ]to)[ ]|str:|new[ ]\w{1,30}\(|&(?:'\w{1,20}[ ])?\w{1,20}[ ]=[ ])(?=[\"'])"
 )
 _OPEN = expression(r"(?:[bBrRuUfFNnEe]{1,2}|[A-Z]&)?(\\{0,7})(\"\"\"|'''|[\"'`]|%22|&quot;|\\u0022)")
 _CALL = expression(r"[A-Za-z_][\w.]{0,60}\(\s{0,4}(?=[bBrRuUfFN]{0,2}\\{0,3}[\"'])")
@@ -61,6 +61,15 @@ _BLOCK = expression(r"[|>][+\-]?\d?[ \t]*\r?\n([ \t]+)(?=\S)")
 _NEXT_WORD = expression(r"[ \t]{1,3}[a-z]{2,}(?:[\s.,]|$)")
 
 
+def _call(text: str, position: int) -> re.Match[str] | None:
+    """A call whose argument is the value; not one that asks the environment for it."""
+    match = _CALL.match(text, position)
+    return None if match and _LOOKS_UP.search(match.group()) else match
+
+
+_LOOKS_UP = expression(r"(?i:env|get|config|settings|lookup|fetch|read|load|decouple)\w*\(\s*$")
+
+
 def value_at(text: str, position: int) -> Span | None:
     """The value that begins at a position, or None where there is none.
 
@@ -70,7 +79,7 @@ def value_at(text: str, position: int) -> Span | None:
     """
     if dumped := _DUMPED.match(text, position):
         position = dumped.end()
-    elif (annotated := _ANNOTATION.match(text, position)) or (annotated := _CALL.match(text, position)):
+    elif (annotated := _ANNOTATION.match(text, position)) or (annotated := _call(text, position)):
         position = annotated.end()
     stand_in = _STAND_IN.match(text, position)
     if stand_in:
@@ -167,6 +176,11 @@ def _code(value: str, rule: str) -> bool:
     return rule == "otp" and not looks.wordy(value) and " " not in value.strip()
 
 
+_TYPE = expression(
+    r"(?:(?:typing|t)\.)?(?:Optional|List|Sequence|Dict|Annotated|Union|SecretStr|list|dict|tuple|set)(?:\[|$)"
+)
+
+
 def refers(text: str, span: Span) -> bool:
     """Whether a bare value of source code names a variable or calls a function: ``password=password)``."""
     value = text[span.start : span.end]
@@ -175,6 +189,8 @@ def refers(text: str, span: Span) -> bool:
         return _REFERENCE.fullmatch(value[:-1]) is not None
     if "(" in value:
         return _REFERENCE.match(value) is not None and not value.startswith(("(",)) and ")" not in value[:-1]
+    if _TYPE.match(value):
+        return True
     if not _REFERENCE.fullmatch(value) or any(map(str.isdigit, value)):
         return False
     if "." in value:
@@ -209,20 +225,18 @@ _PROSE = (
 _WORDS = expression(r"[^\W\d_]{2,20}(?:[ -][^\W\d_]{2,20}){2,24}(?=[ ]{0,4}(?:$|[\n\r,;\"']))")
 
 
-def goes_on_as_prose(text: str, span: Span) -> bool:
-    """Whether the words behind a key for several words are a sentence about it."""
-    words = text[span.start : span.start + 80].partition("\n")[0].lower().split()[:4]
-    return (
-        not words
-        or looks.placeholder(words[0])
-        or bool(_PROSE.intersection(word.strip(".,:;") for word in words))
-    )
+def passphrase(text: str, span: Span, *, seed: bool = False) -> int:
+    """Where a bare passphrase of several words ends; 0 if the words are a sentence, or one word alone.
 
-
-def passphrase(text: str, span: Span) -> int:
-    """Where a bare passphrase of several words ends; 0 if the words are a sentence, or one word alone."""
+    Args:
+        text: the text.
+        span: the first word.
+        seed: whether the key asks for the words of a wallet, whose number is a multiple of three.
+    """
     match = _WORDS.match(text, span.start)
     if not match or not match.group().islower():
         return 0
     words = match.group().replace("-", " ").split()
+    if seed and len(words) >= 12 and len(words) % 3 == 0:
+        return match.end()
     return 0 if len(words) < 3 or _PROSE.intersection(words) else match.end()

@@ -136,7 +136,7 @@ _ALWAYS = {
         preshared key; pre shared key; master secret; signing secret; private pem; private keys; secret keys;
         privater schlussel; geheimer schlussel; cle privee; cle secrete; clave privada; chiave privata; chave privada;
         seed phrase; recovery phrase; mnemonic phrase; wallet seed; key material; shared secret; data key; fernet key;
-        age key; jwk d; totp seed; otp seed; mfa seed; recovery key; setup key; stream key; machine key; validation key; kek; dek
+        age key; jwk d; wlan schluessel; wlan schlussel; wifi schlussel; totp seed; otp seed; mfa seed; recovery key; setup key; stream key; machine key; validation key; kek; dek
         """,
     "token": """
         access token; refresh token; refresh tok; access tok; auth tok; honeycomb team; auth token; oauth token; id token; api token; bearer token; session token;
@@ -188,6 +188,7 @@ _RANDOM = {
     "secret_id": "secret id; role secret",
     "backup_code": "backup code; invite code; invitation code; magic code; secret code; code challenge",
     "webhook": "webhook; webhook url; hook url; callback secret; incoming webhook; slack webhook url; slack url",
+    "private": "private",
     "license": "license; licence; serial; activation",
 }
 _CARD = {
@@ -225,7 +226,7 @@ QUERY_NAMES = {
     "hash": "signature", "t": "token", "k": "key", "auth": "token", "ticket": "token", "st": "token", "hmac": "signature",
     "samlresponse": "saml", "samlrequest": "saml", "relaystate": "state", "sso": "token", "u": "token", "invite": "token",
     "access": "token", "oobcode": "otp", "apn": "token", "l": "token", "sv_sig": "signature", "policy": "signature",
-    "c": "token", "id_token_hint": "jwt", "login_hint_token": "token", "confirm": "token", "verify": "token", "reset": "token",
+    "c": "token", "appid": "key", "id_token_hint": "jwt", "login_hint_token": "token", "confirm": "token", "verify": "token", "reset": "token",
     "sid": "session", "session": "session", "unsubscribe": "token", "magic": "token", "x": "token", "p": "token",
 }  # fmt: skip
 
