@@ -212,7 +212,7 @@ def plan(choice: Literal["auto"] | Sequence[str] = "auto", disabled: Sequence[st
     impossible: dict[str, str] = {}
     for name in sorted(found - left.keys() - set(LIBRARIES)):
         try:
-            _others_file.try_out(_entry_points[name])
+            _others_file.try_out(name, _entry_points[name])
         except _others_file.NotInstalledError:
             found.discard(name)
         except Exception as error:
@@ -321,7 +321,7 @@ def _turn_on(name: str) -> None:
         if name in LIBRARIES:
             _file(name).instrument()
         else:
-            _instrumentors[name] = _others_file.turn_on(_entry_points[name])
+            _instrumentors[name] = _others_file.turn_on(name, _entry_points[name])
     except _others_file.NotInstalledError:
         with _lock:
             _on.discard(name)

@@ -107,11 +107,12 @@ def is_module(name: str) -> bool:
         return False
 
 
-def turn_on(target: str) -> Any:
+def turn_on(name: str, target: str) -> Any:
     """Load an instrumentor and turn it on.
 
     Args:
-        target: the entry point's value.
+        name: the entry point's name.
+        target: its value.
 
     Returns:
         The instrumentor, None where the program has turned it on already.
@@ -120,7 +121,7 @@ def turn_on(target: str) -> Any:
         NotPossibleError: it refuses the installed version of its library.
         NotInstalledError: its library is not there.
     """
-    instrumentor = _loaded(target)
+    instrumentor = _loaded(name, target)
     if getattr(instrumentor, "is_instrumented_by_opentelemetry", False):
         return None
     _check(instrumentor, target.partition(":")[0])
@@ -142,19 +143,25 @@ def _make_discreet(target: str) -> None:
         os.environ.setdefault("ANTHROPIC_OPEN_TELEMETRY", "false")
 
 
-def try_out(target: str) -> None:
+def try_out(name: str, target: str) -> None:
     """Load an instrumentor and ask it, but turn nothing on.
 
     Raises:
         NotPossibleError: it refuses the installed version of its library.
         NotInstalledError: its library is not there.
     """
-    _check(_loaded(target), target.partition(":")[0])
+    _check(_loaded(name, target), target.partition(":")[0])
 
 
-def _loaded(target: str) -> Any:
+def _loaded(name: str, target: str) -> Any:
     module, _, cls = target.partition(":")
-    return quietly(lambda: getattr(import_module(module), cls.strip())())
+    try:
+        return quietly(lambda: getattr(import_module(module), cls.strip())())
+    except ModuleNotFoundError as error:
+        # Some import their library at once.
+        if (error.name or "").startswith((_MODULES.get(name) or name).replace("-", "_")):
+            raise NotInstalledError(str(error)) from error
+        raise
 
 
 def _check(instrumentor: Any, module: str) -> None:

@@ -29,7 +29,9 @@ LOGGER = "otel_kit.asyncio"
 LONGEST = 256
 DEEPEST = 100  # coroutines that await each other
 # Measured: 2 ms for a module of fastapi, sqlalchemy or celery from a warm disk; a cold one takes several times as long.
-IMPORT_SECONDS = 0.02
+IMPORT_SECONDS = 0.01
+# Other threads import, too: what our own export needs, and the standard library, is not what held the loop up.
+_OURS = frozenset(("otel_kit", "opentelemetry", "google", "grpc", "urllib3"))
 
 _lock = threading.Lock()
 _run: Callable[..., None] | None = None
@@ -69,15 +71,21 @@ def undo() -> None:
             _run = None
 
 
-def _tell(handle: Any, seconds: float, imported: int) -> None:
+def _tell(handle: Any, seconds: float, new: int) -> None:
     try:
+        imported = _of_the_program(list(sys.modules)[-new:]) if new > 0 else 0
         is_explained = seconds - imported * IMPORT_SECONDS < Threshold.seconds
         severity = SeverityNumber.DEBUG if is_explained else SeverityNumber.WARN
         if levels.threshold(LOGGER) <= (levels.DEBUG if is_explained else levels.WARNING):
             # In the callback's own context: the record belongs to the request that held up the others.
-            handle._context.run(_emit, handle._callback, seconds, max(0, imported), severity)
+            handle._context.run(_emit, handle._callback, seconds, imported, severity)
     except Exception as error:
         _guard.contained("instrument.asyncio", error)
+
+
+def _of_the_program(modules: list[str]) -> int:
+    roots = [name.partition(".")[0] for name in modules]
+    return sum(root not in _OURS and root not in sys.stdlib_module_names for root in roots)
 
 
 def _emit(callback: Any, seconds: float, imported: int, severity: SeverityNumber) -> None:

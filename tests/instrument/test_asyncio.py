@@ -6,7 +6,9 @@ import asyncio
 import functools
 import gc
 import importlib
+import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +123,20 @@ def test_what_imports_explain_is_no_warning(
     otel_kit.set_level("info")
     asyncio.run(outer())
     assert [log.severity_text for log in seen.logs if log.event_name] == [severity, "WARN"]
+
+
+def test_what_the_export_imports_explains_nothing(seen: Captured) -> None:
+    """A task that blocks while otel_kit imports what it exports with is passed over."""
+
+    async def block() -> None:
+        for number in range(30):
+            sys.modules[f"opentelemetry.proto.made_up_{number}"] = types.ModuleType("made_up")
+        time.sleep(PAUSE)
+
+    asyncio.run(block())
+    for number in range(30):
+        del sys.modules[f"opentelemetry.proto.made_up_{number}"]
+    assert [log.severity_text for log in seen.logs] == ["WARN"]
 
 
 def test_the_level_holds(seen: Captured) -> None:

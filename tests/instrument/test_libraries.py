@@ -180,6 +180,21 @@ def test_instrumentors_of_others_are_turned_on_too(program: Program, tmp_path: P
     assert quiet["sounds"] == ["quack", "quack"]
 
 
+def test_an_instrumentor_whose_library_is_not_there_is_passed_over(program: Program, tmp_path: Path) -> None:
+    """A program is told about a library that it has not, because somebody's instrumentor imports it at once."""
+    _install_instrumentor(tmp_path, "quacker", requires="quacker >= 1.0")
+    seen = program(
+        """
+        from otel_kit.instrument import instrument_all, plan
+        found, planned = instrument_all(), plan()
+        show(found=[*found.waiting, *found.impossible, *found.left, *planned.waiting, *planned.impossible])
+        """
+    )
+    assert "flask" in seen["found"]
+    assert "quacker" not in seen["found"]
+    assert seen["said"] == ""
+
+
 def test_a_refused_version_is_said_once_with_the_remedy(program: Program, tmp_path: Path) -> None:
     """An instrumentor that refuses the installed version of its library stays off and nobody says why."""
     _install_instrumentor(tmp_path, "quacker", requires="quacker >= 2.0")
