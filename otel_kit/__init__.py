@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
     from otel_kit.toolkit.agents import agent, business_event, cost, workflow
+    from otel_kit.toolkit.code import traced
+    from otel_kit.toolkit.data import observe_cache
     from otel_kit.toolkit.errors import add_error_rule, analyze
     from otel_kit.toolkit.trust import audit, security
 
@@ -72,6 +74,7 @@ _HOMES = {
     "business_event": "otel_kit.toolkit.agents",
     "cost": "otel_kit.toolkit.agents",
     "workflow": "otel_kit.toolkit.agents",
+    "traced": "otel_kit.toolkit.code",
     "add_error_rule": "otel_kit.toolkit.errors",
     "analyze": "otel_kit.toolkit.errors",
     "audit": "otel_kit.toolkit.trust",
@@ -106,6 +109,7 @@ __all__ = [
     "span",
     "unbind_context",
     "workflow",
+    "traced",
 ]
 
 

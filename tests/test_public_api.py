@@ -38,6 +38,7 @@ FRONT_DOOR = {
     "set_level",
     "span",
     "unbind_context",
+    "traced",
     "workflow",
 }
 

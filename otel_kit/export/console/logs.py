@@ -31,6 +31,10 @@ _NOT_FOR_PEOPLE = frozenset(
         semconv.CODE_STACKTRACE,
         semconv.LOG_TEMPLATE,
         semconv.LOG_ARGUMENTS,
+        semconv.CODE_DURATION,
+        semconv.CODE_CHANGED,
+        semconv.CODE_OLD,
+        semconv.CODE_NEW,
     }
 )
 INDENT = "    "

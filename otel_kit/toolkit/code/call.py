@@ -1,0 +1,179 @@
+"""One call of a watched function: its span, and the records of its begin and end.
+
+What fails in here is contained: the function is called whatever happens, and its outcome passes as it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from contextvars import ContextVar, Token
+from time import perf_counter
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from otel_kit import semconv
+from otel_kit.signals.logs.levels import INFO, WARNING
+from otel_kit.signals.logs.values import text
+from otel_kit.toolkit.code import headroom
+from otel_kit.toolkit.code.records import contained, say, took, wanted
+from otel_kit.toolkit.code.site import Site, calls
+from otel_kit.toolkit.code.values import kept
+
+DEEPEST = 50  # steps of indentation
+# Frames of ours: of wrappers for each call, and what it takes to emit something inside the innermost one.
+ROOM_EVERY, ROOM_OF_CALL, ROOM_OF_EMITTING = 10, 4, 150
+
+# How many watched calls this one is inside of.
+_depth: ContextVar[int] = ContextVar("otel_kit_call_depth", default=0)
+
+
+class Call:
+    """One call. As a context manager, the time that a step of it runs: a generator has many.
+
+    Args:
+        site: the function.
+        arguments: what it was given, where that is told.
+        level: of the records of its begin and end.
+        steps: its code runs in steps, which come later; else it runs from now to the end.
+    """
+
+    __slots__ = ("_attached", "_began", "_close", "_depth", "_level", "_room", "_set", "_site", "_span")
+
+    def __init__(self, site: Site, arguments: Mapping[str, Any], level: int, *, steps: bool) -> None:
+        self._site, self._level, self._room = site, level, 0
+        self._depth = _depth.get()
+        self._attached: Any = None
+        self._set: Token[int] | None = None
+        attributes = _attributes(site, arguments)
+        if steps:
+            self._span = site.tracer.start_span(site.name, attributes=attributes)
+            self._close: Callable[..., Any] = self._span.__exit__
+        else:
+            manager = site.tracer.start_as_current_span(site.name, attributes=attributes)
+            self._close = manager.__exit__
+            self._span = manager.__enter__()
+            self._go_deeper()
+        self._tell(lambda: self._tell_begin(arguments))
+        self._began = perf_counter()
+
+    def __enter__(self) -> None:
+        self._attached = otel_context.attach(trace.set_span_in_context(self._span))
+        self._go_deeper()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._come_back()
+        attached, self._attached = self._attached, None
+        otel_context.detach(attached)
+
+    def returned(self, result: object = None) -> None:
+        """It ended well."""
+        seconds = perf_counter() - self._began
+        self._tell(lambda: self._tell_result(result, seconds))
+        self._end(None)
+
+    def raised(self, error: BaseException) -> None:
+        """It ended with an exception."""
+        seconds = perf_counter() - self._began
+        self._tell(lambda: self._tell_error(error, seconds))
+        self._end(error)
+
+    def _tell(self, sentence: Callable[[], None]) -> None:
+        try:
+            # Between its steps a generator's span is not the current one.
+            with self if self._set is None else nullcontext():
+                sentence()
+        except Exception as error:
+            contained(error)
+
+    def _tell_begin(self, arguments: Mapping[str, Any]) -> None:
+        site = self._site
+        if site.options.logs and wanted(site.gate, self._level):
+            self._say(f"→ {site.name}({site.written(arguments)})", semconv.EVENT_CODE_ENTERED)
+
+    def _tell_result(self, result: object, seconds: float) -> None:
+        site = self._site
+        last = site.name.rpartition(".")[2]  # what a function returns is often what it is called
+        if site.options.result:
+            self._span.set_attribute(semconv.CODE_RESULT, kept(last, result, ask=site.ask))
+        if site.options.logs and wanted(site.gate, self._level):
+            shown = site.short(last, result)
+            self._say(f"← {site.name} {took(seconds)} {shown}", semconv.EVENT_CODE_RETURNED, seconds)
+        self._tell_slow(seconds)
+
+    def _tell_error(self, error: BaseException, seconds: float) -> None:
+        site = self._site
+        if site.options.logs and wanted(site.gate, self._level):
+            if isinstance(error, GeneratorExit):
+                self._say(f"← {site.name} {took(seconds)} left early", semconv.EVENT_CODE_RETURNED, seconds)
+            else:
+                words = f"{type(error).__name__}: {text(error)[:1000]}".removesuffix(": ")
+                self._say(f"✗ {site.name} {took(seconds)} {words}", semconv.EVENT_CODE_RAISED, seconds)
+        self._tell_slow(seconds)
+
+    def _tell_slow(self, seconds: float) -> None:
+        limit = self._site.options.slower_than
+        if limit is not None and seconds > limit:
+            attributes = {**self._site.attributes, semconv.CODE_DURATION: round(seconds, 6)}
+            body = f"slow: {self._site.name} {took(seconds)}"
+            say(self._site.gate, WARNING, body, attributes, semconv.EVENT_CODE_SLOW)
+
+    def _say(self, sentence: str, event_name: str, seconds: float | None = None) -> None:
+        attributes = dict(self._site.attributes)
+        if seconds is not None:
+            attributes[semconv.CODE_DURATION] = round(seconds, 6)
+        indent = "  " * min(self._depth, DEEPEST)
+        say(self._site.gate, self._level, indent + sentence, attributes, event_name)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            if self._set is not None:
+                self._come_back()
+            self._close(type(error) if error else None, error, error.__traceback__ if error else None)
+        except Exception as failure:
+            contained(failure)
+
+    def _go_deeper(self) -> None:
+        self._set = _depth.set(self._depth + 1)
+        if self._depth and not self._depth % ROOM_EVERY:
+            self._room = self._depth * ROOM_OF_CALL + ROOM_OF_EMITTING
+            headroom.take(self._room)
+
+    def _come_back(self) -> None:
+        token, self._set = self._set, None
+        room, self._room = self._room, 0
+        if room:
+            headroom.give_back(room)
+        try:
+            if token is not None:
+                _depth.reset(token)
+        except ValueError:  # closed in another context than it ran in, as a task's generators may be
+            return
+
+
+def begin(
+    site: Site, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool = False
+) -> Call | None:
+    """A call of a wrapped function begins; None where it cannot be watched."""
+    try:
+        told = site.options.args or (site.options.logs and wanted(site.gate, INFO))
+        return Call(site, site.arguments(args, kwargs) if told else {}, INFO, steps=steps)
+    except Exception as error:
+        contained(error)
+        return None
+
+
+def _attributes(site: Site, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    thread = threading.current_thread()
+    attributes = {**site.attributes, semconv.THREAD_ID: thread.ident, semconv.THREAD_NAME: thread.name}
+    if site.options.args:
+        attributes.update(site.described(arguments))
+    if site.options.stack:
+        attributes[semconv.CODE_STACKTRACE] = calls()
+    return attributes
