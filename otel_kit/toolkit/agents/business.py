@@ -32,7 +32,8 @@ class BusinessEvent:
         self._names: set[str] = set()
 
     def __call__(self, name: str, /, *, value: float | None = None, **facts: Any) -> None:
-        """One event: a log record, the counter ``otel_kit.business.events``, and, where it has a value, a histogram of those.
+        """One event: a log record, the counter ``otel_kit.business.events``, and the sum of values
+        ``otel_kit.business.value``.
 
         Args:
             name: in words; a metric attribute, so let there be few.
@@ -83,7 +84,7 @@ class BusinessEvent:
             counted = {semconv.BUSINESS_EVENT: self._bounded(name)}
             figures.add(semconv.METRIC_BUSINESS_EVENTS, 1, counted)
             if value is not None:
-                figures.record(semconv.METRIC_BUSINESS_VALUE, float(value), counted)
+                figures.add(semconv.METRIC_BUSINESS_VALUE, float(value), counted)
             tally.tell(HEARD, name=name, value=value)
             said = {semconv.BUSINESS_EVENT: name, semconv.BUSINESS_VALUE: value}
             event.tell(event_name(name), name, {**said, **facts})

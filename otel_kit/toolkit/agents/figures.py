@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import metrics
 
 from otel_kit import _guard, semconv
-from otel_kit.signals.traces import LateTracer, get_tracer
+from otel_kit.signals.traces import get_tracer
 
 SCOPE = "otel_kit.toolkit.agents"
 tracer: Any = get_tracer(SCOPE)
@@ -32,7 +32,6 @@ _HISTOGRAMS: Mapping[str, tuple[str, str, list[float]]] = {
     semconv.METRIC_GEN_AI_EXECUTE_TOOL_DURATION: ("s", "Duration of a tool's work.", _CALL_SECONDS),
     semconv.METRIC_WORKFLOW_STATE_DURATION: ("s", "Time that workflows spent in a state.", _STATE_SECONDS),
     semconv.METRIC_WORKFLOW_DURATION: ("s", "Time from a workflow's start to its end.", _STATE_SECONDS),
-    semconv.METRIC_BUSINESS_VALUE: ("1", "Values of events of the business.", []),
 }
 _COUNTERS: Mapping[str, tuple[str, str]] = {
     semconv.METRIC_COST: ("{currency}", "What was spent."),
@@ -41,6 +40,11 @@ _COUNTERS: Mapping[str, tuple[str, str]] = {
         "{transition}",
         "Transitions that the workflow's graph does not have.",
     ),
+}
+
+_UP_AND_DOWN: Mapping[str, tuple[str, str]] = {
+    semconv.METRIC_WORKFLOW_ACTIVE: ("{workflow}", "Workflows under way, by state."),
+    semconv.METRIC_BUSINESS_VALUE: ("1", "Values of events of the business, summed."),
 }
 
 
@@ -57,7 +61,7 @@ def record(name: str, value: float, attributes: Mapping[str, Any]) -> None:
 
 
 def add(name: str, value: float, attributes: Mapping[str, Any]) -> None:
-    """Add to one of the counters above, or to the number of active workflows."""
+    """Add to one of the counters above."""
     _use(name, lambda instrument: instrument.add(value, attributes))
 
 
@@ -73,15 +77,11 @@ def _use(name: str, step: Callable[[Any], None]) -> None:
 
 def _make(meter: metrics.Meter) -> dict[str, Any]:
     made: dict[str, Any] = {
-        name: meter.create_histogram(name, unit, text, explicit_bucket_boundaries_advisory=bounds or None)
+        name: meter.create_histogram(name, unit, text, explicit_bucket_boundaries_advisory=bounds)
         for name, (unit, text, bounds) in _HISTOGRAMS.items()
     }
     for name, (unit, text) in _COUNTERS.items():
         made[name] = meter.create_counter(name, unit, text)
-    made[semconv.METRIC_WORKFLOW_ACTIVE] = meter.create_up_down_counter(
-        semconv.METRIC_WORKFLOW_ACTIVE, "{workflow}", "Workflows under way, by state."
-    )
+    for name, (unit, text) in _UP_AND_DOWN.items():
+        made[name] = meter.create_up_down_counter(name, unit, text)
     return made
-
-
-__all__ = ["SCOPE", "LateTracer", "add", "record", "tracer"]
