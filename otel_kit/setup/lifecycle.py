@@ -67,6 +67,8 @@ def _forked(runtime: Runtime) -> None:
         _forget_wakeup()
         runtime.renew()
         _watch_multiprocessing(runtime)
+        # A worker of gunicorn's with preload goes back to the default action itself, and so takes ours out.
+        _watch_sigterm(runtime)
     except Exception as error:
         _guard.contained("fork", error)
 

@@ -365,3 +365,21 @@ def test_a_child_can_write_though_its_parent_was_writing() -> None:
     with open(reader, encoding="utf-8") as stream:
         assert json.loads(stream.read())["body"] == "from the child"
     os.waitpid(child, 0)
+
+
+def test_a_standard_error_that_logs_is_passed_by(run_program: Any) -> None:
+    """Each line on the console is a log record again in a worker of Celery's, which logs what is written to it."""
+    done = run_program(
+        """
+        import logging, sys
+        from celery.utils.log import LoggingProxy
+        import otel_kit
+        otel_kit.init_telemetry("jobs", console="json", instrument=(), traces_exporter="none", metrics_exporter="none",
+            logs_exporter="none")
+        sys.stderr = LoggingProxy(logging.getLogger("celery.redirected"))
+        otel_kit.get_logger("jobs").info("adding")
+        print("by the program", file=sys.stderr)
+        """
+    )
+    bodies = [json.loads(line)["body"] for line in done.stderr.splitlines()]
+    assert bodies == ["adding", "by the program"]

@@ -105,6 +105,78 @@ def test_a_first_item_in_an_exit_handler_arrives(run_program: RunProgram, receiv
     assert [record.body.string_value for record in receiver.logs] == ["good bye"]
 
 
+def test_a_worker_that_goes_back_to_the_default_action_delivers(
+    run_program: RunProgram, receiver: Receiver
+) -> None:
+    """A forked worker that puts back the default action of SIGTERM, as uvicorn's under a preloading gunicorn does, loses all."""
+    done = run_program(
+        """
+        import os, signal
+        import otel_kit
+        telemetry = otel_kit.init_telemetry("job", console="off", logs_batch_delay=60)
+        signal.signal(signal.SIGTERM, lambda *_: None)  # the master's own
+        worker = os.fork()
+        if not worker:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            telemetry.logger.info("at work")
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        print(os.waitpid(worker, 0)[1])
+        """,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http},
+    )
+    assert (done.stdout.strip(), done.stderr) == (str(int(signal.SIGTERM)), "")
+    assert [record.body.string_value for record in receiver.logs] == ["at work"]
+
+
+EARLY_HANDLER = """
+    import atexit, time
+
+    def good_bye():
+        began = time.monotonic()
+        log.info("good bye")
+        with telemetry.tracer.start_as_current_span("good bye"):
+            log.info("really")
+        print(time.monotonic() - began)
+
+    atexit.register(good_bye)
+    import otel_kit
+    telemetry = otel_kit.init_telemetry("job", console="off", shutdown_timeout=2)
+    log = otel_kit.get_logger("job")
+"""
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("before", ["", '    log.info("hello")\n'], ids=["nothing", "something"])
+def test_what_an_exit_handler_from_before_init_emits_arrives(
+    run_program: RunProgram, receiver: Receiver, before: str, protocol: str
+) -> None:
+    """What is emitted by an exit handler that was registered before ``init_telemetry``, so runs after ours, is lost."""
+    env = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url(protocol),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+    }
+    done = run_program(EARLY_HANDLER + before, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    bodies = [record.body.string_value for record in receiver.logs]
+    assert bodies == [*(["hello"] if before else []), "good bye", "really"]
+    assert [span.name for span in receiver.spans] == ["good bye"]
+
+
+@pytest.mark.parametrize("behaviour", ["down", "hung", "refuses"])
+def test_what_an_exit_handler_cannot_deliver_is_said(
+    run_program: RunProgram, receiver: Receiver, behaviour: str
+) -> None:
+    """An exit handler after ours emits into the void, and nothing says so; or it takes longer than the exit may."""
+    if behaviour != "down":
+        receiver.behave(**{"hung": {"hang": 30}, "refuses": {"status": 401}}[behaviour])
+    endpoint = "http://127.0.0.1:9" if behaviour == "down" else receiver.http
+    done = run_program(EARLY_HANDLER, env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 2.5
+    assert done.stderr.count("what exit handlers emit from now on") == 1
+
+
 def test_a_missing_collector_costs_one_sentence_each_and_no_time(run_program: RunProgram) -> None:
     """A program without a collector fails, hangs at its end, or is silent about what was lost."""
     done = run_program(

@@ -38,13 +38,19 @@ class Output:
 
     def write(self, pretty: Pretty, json: Json) -> None:
         """Write one item: the text that the function for the style in use gives, and a line break."""
-        stream = self._stream or sys.stderr
+        stream = self._stream or _standard_error()
         if stream is None:
             return
         if self._style == "pretty" or (self._style == "auto" and is_terminal(stream)):
             _put(stream, pretty(colors_for(stream)), "backslashreplace")
         else:
             _put(stream, json(), "json")
+
+
+def _standard_error() -> IO[str] | None:
+    """The program's, but not one that makes a log record of each line, as Celery's and Airflow's do: it would come back."""
+    stream = sys.stderr
+    return sys.__stderr__ if hasattr(stream, "logger") else stream
 
 
 def _put(stream: IO[str], text: str, otherwise: str) -> None:
