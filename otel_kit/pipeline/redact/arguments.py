@@ -35,6 +35,7 @@ _BEGINS = expression(
     + "|".join(names for names, _ in _PROGRAMS)
     + r")(?:\.exe)?(?=[ \t\"'])[^\n|;]{2,2048}"
 )
+_DASH = expression(r"[ \t][\"']?[-/][-\w]")
 _WORD = expression(r"\"((?:[^\"\\]|\\.)*+)\"|'([^']*+)'|[^\s\"']+")
 _NET_USE = expression(r"\bnet user? ?")
 _PASSWORD_OF = expression(r"\bpass:(\S{1,256})")
@@ -49,7 +50,7 @@ def options_of(program: str) -> dict[str, str]:
 
 def commands(text: str) -> Findings:
     """Secrets behind the short options of programs that a text shows being called."""
-    for match in _BEGINS.finditer(text):
+    for match in _BEGINS.finditer(text) if _DASH.search(text) else ():
         options = options_of(match.group(1))
         waiting, last = "", 0
         for word in _WORD.finditer(text, match.end(1), match.end()):

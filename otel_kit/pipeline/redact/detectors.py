@@ -9,8 +9,8 @@ import json
 import re
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.expression import expression, holds
+from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 
 _PEM_BEGIN = expression(r"-{4,5} ?BEGIN[ +]([A-Z0-9 +]{0,40}?) ?-{4,5}")
 _PEM_SECRET = expression(r"PRIVATE[ +]KEY|SECRET|PGP MESSAGE")
@@ -39,6 +39,17 @@ _BEARER = expression(r"\b(?:[Bb]earer|BEARER)(?:[ \t]{1,4}|%20|\+)([\w\-.~+/%]{6
 _SCHEMES = expression(
     r"\b(?:Negotiate|NTLM|Kerberos|ApiKey|GenieKey|Splunk|DPoP|Token|GoogleLogin)[ \t]{1,4}([A-Za-z0-9+/_\-.]{20,}+={0,2})"
 )
+_SCHEME_NAMES = (
+    "Negotiate",
+    "NTLM",
+    "Kerberos",
+    "ApiKey",
+    "GenieKey",
+    "Splunk",
+    "DPoP",
+    "Token",
+    "GoogleLogin",
+)
 _DUMPS = expression(
     r"(?P<ntlm>:[0-9a-fA-F]{32}:(?P<n>[0-9a-fA-F]{32})(?=:::|\b))|\bkey \(0x(?P<k>[0-9a-fA-F]{32,128})\)"
     r"|\bresponse=\"?(?P<r>[0-9a-f]{32,64})\b"
@@ -47,6 +58,7 @@ _BASE64_RUN = expression(r"(?<![\w+/\-])[A-Za-z0-9+/_\-]{16,}+={0,2}")
 _USER_PASSWORD = expression(r"[\w.@+\-\\]{0,64}:[\x21-\x7e]{6,}")
 _AWS_SECRET = expression(r"(?<![\w+/=])[A-Za-z0-9+/]{40}(?![\w+/=])", re.ASCII)
 # Two 13-digit lengths and longer: what separates a card's groups is a space or a dash, and the same one throughout.
+_DIGITS_OF_A_CARD = expression(r"\d(?:[ \-]?\d){12}")
 _CARD = expression(
     r"(?<![\w.\-+])(?:\d{4}([ \-])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ \-])\d{6}\2\d{4,5}|\d{13,19})(?![\w\-]|\.\d)"
 )
@@ -150,10 +162,10 @@ def authorizations(text: str, lower: str) -> Findings:
 
 def credentials_of_schemes(text: str) -> Findings:
     """What follows the name of an HTTP scheme, and the hashes that tools for Windows and Kerberos print."""
-    for match in _SCHEMES.finditer(text):
+    for match in _SCHEMES.finditer(text) if holds(text, _SCHEME_NAMES) else ():
         if looks.opaque(match.group(1), 20):
             yield Finding(match.start(1), match.end(1), "authorization")
-    for match in _DUMPS.finditer(text):
+    for match in _DUMPS.finditer(text) if ":::" in text or "key (0x" in text or "response=" in text else ():
         group = next(name for name in ("n", "k", "r") if match.group(name))
         yield Finding(match.start(group), match.end(group), "password_hash")
 
@@ -226,7 +238,7 @@ def _unbase64(run: str) -> bytes:
 
 def cards(text: str) -> Findings:
     """Card numbers: an issuer's first digits, a length of that issuer and Luhn's checksum."""
-    for match in _CARD.finditer(text):
+    for match in bounded(_CARD, text) if _DIGITS_OF_A_CARD.search(text) else ():
         if card(re.sub(r"\D", "", match.group())):
             yield Finding(match.start(), match.end(), "card")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -27,11 +28,21 @@ class Finding(NamedTuple):
 
 
 Findings = Iterator[Finding]
+# Of one kind in one text.
+MOST_MATCHES = 1_000
 Detector = Callable[[str, str], Iterable[Finding]]
 
 
 class TooMuchWork(Exception):
     """A text holds more candidates than a text of its size has in good faith."""
+
+
+def bounded(pattern: re.Pattern[str], text: str, most: int = MOST_MATCHES) -> Iterator[re.Match[str]]:
+    """All matches, up to a number that no text of its size has in good faith."""
+    for number, match in enumerate(pattern.finditer(text)):
+        if number >= most:
+            raise TooMuchWork
+        yield match
 
 
 def marker(rule: str) -> str:

@@ -226,8 +226,10 @@ def _a_value(text: str, match: re.Match[str], value: str) -> bool:
 
 def _calls(text: str) -> Findings:
     """Arguments of functions that take a secret: ``set_password("…")``, ``login("ann", "…")``."""
-    calls = 0
+    calls = done = 0
     for match in _CALLEE.finditer(text):
+        if match.start() < done:
+            continue
         name = match.group(1)
         signs_in = _SIGNS_IN.search(name) is not None
         verdict = judge(name)
@@ -237,6 +239,7 @@ def _calls(text: str) -> Findings:
         if calls > MOST_CALLS:
             raise TooMuchWork
         end = text.find(")", match.end(), match.end() + BRACKETS_REACH)
+        done = end if end > 0 else match.end() + 512
         for string in STRING.finditer(
             text, match.end(), end if end > 0 else min(len(text), match.end() + 512)
         ):

@@ -37,7 +37,7 @@ STEMS = word_set(
     pan code salt pepper psk pat sas tan puk mnemonic phrase seed assert saml verifier ticket nonce hmac mdp motde
     mot_de mot-de kenn clave contras geheim zugang jeton senha wacht haslo hasło losen lösen parol parool kodeord
     adgang segred sekret hemlig schl schlüssel cle clé chiave chave llave sleutel segret salas heslo sifre şifre
-    jelsz geslo lozink magic remember hook license licence hash answer community kata parrot salaus конт парол
+    jelsz geslo lozink fernet( magic remember hook license licence hash answer community kata parrot salaus конт парол
     секрет ключ лозинк 密 口令 パス 秘密 シーク 暗証 비밀 암호 cc bind serial identified input_value verification webhook digest tgt
     kek dek karte tarjeta carte login( log_in( signin( sign_in( connect(
     """

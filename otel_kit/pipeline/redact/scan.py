@@ -58,7 +58,7 @@ class Scan:
         found += spoken.spoken(text, lower)
         found += sentences.protocols(text, lower)
         if "\n" in text:
-            found += tables.tables(text, STEM)
+            found += tables.tables(text, lower, STEM)
         found += arguments.commands(text)
         if "'" in text or "[parameters:" in text or "$$" in text:
             found += sql.statements(text)

@@ -7,20 +7,12 @@ from __future__ import annotations
 import re
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.expression import expression, holds, longest_of
+from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork, bounded
 from otel_kit.pipeline.redact.vocabulary import PASSWORDS
 
-_NOUNS = "|".join(
-    sorted(
-        (
-            re.escape(word)
-            for word in PASSWORDS
-            if len(word) > 2 and word.isascii() and word not in ("pass", "parole")
-        ),
-        key=len,
-        reverse=True,
-    )
+_NOUNS = longest_of(
+    word for word in PASSWORDS if len(word) > 2 and word.isascii() and word not in ("pass", "parole")
 )
 _SECRET_NOUN = expression(
     rf"""(?<![\w.\-])(?P<noun>(?:{_NOUNS}|pass|pw|pw|creds?|credentials?|secret(?:[ ]key|[ ]access[ ]key)?|api[ _-]?key|access[ _-]?key|
@@ -79,7 +71,7 @@ _SPOKEN_OF = expression(
     r"pass|pwd|passwort|kennwort|sudo|login|log in|auth|credential|create_user|adduser|add_user|useradd|contras|mdp|\bpw\b"
 )
 _MIXED = expression(
-    r"(?<![\w.:/@&?=$\\#%{<\-])(?:[\w.@\-]{1,32}[:/,])?(?P<value>(?=[\w@\-.]{0,40}[!#$%^*?+])[\w!#$%^*?+@\-.]{8,48})(?![\w/=(<{}])"
+    r"(?<![\w.:/@&?=$\\#%{<\-])((?:[\w.\-]{1,32}[:/,])?)((?=[\w@.\-]{0,40}[!#$%^*?+])[\w!#$%^*?+@.\-]++)(?![\w/=(<{}])"
 )
 _LOGIN = expression(r"[\w.@+\-]{1,64}[/:]([^\s/:]{4,128})")
 _SPOKEN_LOGIN = expression(
@@ -95,21 +87,84 @@ _PASSWORDISH = expression(
 )
 
 
+STEMS_OF_NOUNS = (
+    *(
+        "pass",
+        "pwd",
+        "psw",
+        "pw",
+        "cred",
+        "secret",
+        "key",
+        "token",
+        "jwt",
+        "seed",
+        "session",
+        "kenn",
+        "clave",
+        "contra",
+        "senha",
+    ),
+    *(
+        "wacht",
+        "toegang",
+        "mdp",
+        "mot",
+        "los",
+        "adgang",
+        "kode",
+        "salas",
+        "has",
+        "hes",
+        "parol",
+        "sifre",
+        "jelsz",
+        "gesl",
+    ),
+    *("lozink", "slap", "zugang", "пар", "лоз", "сиф"),
+)
+_CODE_STEMS = ("code", "otp", "pin", "tan", "cvv", "cvc", "pass", "cod", "kod", "код", "验", "驗", "校", "認", "確", "인증", "확인")  # fmt: skip
+_CODE_DIGITS = expression(r"\d{3}")
+
+
 def sentences(text: str, lower: str) -> Findings:
     """Secrets that a sentence names."""
-    for match in _SECRET_NOUN.finditer(lower):
-        yield from _named(text, match)
+    if holds(lower, STEMS_OF_NOUNS):
+        yield from _all_named(text, lower)
+    if holds(lower, _CODE_STEMS) and _CODE_DIGITS.search(lower):
+        yield from _codes(lower)
+    if holds(lower, ("cred", "login", "logged", "log in", "auth", "using")):
+        for match in bounded(_USER_SLASH, lower):
+            value = trimmed(text[match.start("value") : match.end("value")])
+            if looks.strong(value):
+                yield Finding(match.start("value"), match.start("value") + len(value), "password")
+
+
+def _codes(lower: str) -> Findings:
     for pattern in (_CODE_NOUN, _CODE_FIRST, _CODE_USED):
-        for match in pattern.finditer(lower):
+        for match in bounded(pattern, lower):
             if not _UNITS.match(lower, match.end()):
                 yield Finding(match.start("value"), match.end("value"), "otp")
-    for match in _CODE_ABROAD.finditer(lower):
+    for match in bounded(_CODE_ABROAD, lower):
         group = match.lastgroup or "value"
         yield Finding(match.start(group), match.end(group), "otp")
-    for match in _USER_SLASH.finditer(lower):
-        value = trimmed(text[match.start("value") : match.end("value")])
-        if looks.strong(value):
-            yield Finding(match.start("value"), match.start("value") + len(value), "password")
+
+
+def _all_named(text: str, lower: str) -> Findings:
+    """The same words again are decided once."""
+    known: dict[str, list[Finding]] = {}
+    for match in _SECRET_NOUN.finditer(lower):
+        start = match.start()
+        around = text[start : match.end() + 14]
+        found = known.get(around)
+        if found is None:
+            if len(known) >= MOST_MATCHES:
+                raise TooMuchWork
+            found = known[around] = [
+                f._replace(start=f.start - start, end=f.end - start) for f in _named(text, match)
+            ]
+        for finding in found:
+            yield finding._replace(start=finding.start + start, end=finding.end + start)
 
 
 def _named(text: str, match: re.Match[str]) -> Findings:
@@ -168,26 +223,53 @@ def _paired(value: str) -> bool:
 
 def _mixed(text: str, lower: str) -> Findings:
     for match in _MIXED.finditer(text):
-        start = lower.rfind("\n", 0, match.start()) + 1
-        end = lower.find("\n", match.end())
-        value = match.group("value").rstrip(".,;:!?")
-        kinds = sum(1 for kind in looks.CLASSES if kind.search(value))
-        if (
-            kinds >= 3
-            and looks.strong(value)
-            and not looks.wordy(value.strip("!?*#"))
-            and _SPOKEN_OF.search(
-                lower,
-                max(start, match.start() - 120),
-                min(end if end >= 0 else len(lower), match.end() + 120),
-            )
+        value = match.group(2).rstrip(".,;:!?")
+        if not 8 <= len(value) <= 48 or not looks.strong(value) or looks.wordy(value.strip("!?*#")):
+            continue
+        start = max(lower.rfind("\n", 0, match.start()) + 1, match.start() - 120)
+        end = lower.find("\n", match.end(), match.end() + 120)
+        if sum(1 for kind in looks.CLASSES if kind.search(value)) >= 3 and _SPOKEN_OF.search(
+            lower, start, end if end >= 0 else match.end() + 120
         ):
-            yield Finding(match.start("value"), match.start("value") + len(value), "password")
+            yield Finding(match.start(2), match.start(2) + len(value), "password")
 
 
 def protocols(text: str, lower: str) -> Findings:
     """Logins of protocols and files that name no key: ``PASS …``, ``.netrc``, ``.pgpass``, ``user:password@host``."""
-    for match in _PROTOCOL.finditer(text):
+    if holds(text, _VERBS):
+        yield from _verbs(text)
+    if holds(lower, ("-password", "community", "setuser", " on >")) or _ENCRYPTED.search(lower):
+        for match in bounded(_CONFIGURED, text):
+            value = match.group("value")
+            if looks.strong(value) or (value.isalnum() and len(value) >= 16):
+                yield Finding(match.start("value"), match.end("value"), "password")
+    if holds(lower, _SHORT_KEYS):
+        for match in bounded(_SHORT_LOGIN, text):
+            if looks.strong(match.group("value")):
+                yield Finding(match.start("value"), match.end("value"), "password")
+    if _SPOKEN_OF.search(lower):
+        yield from _mixed(text, lower)
+    if "login" in lower:
+        for match in bounded(_NETRC, text):
+            yield Finding(match.start("value"), match.end("value"), "password")
+    if lower.count(":") >= 4:
+        for match in bounded(_PGPASS, text):
+            if not looks.numeric(match.group("value")):
+                yield Finding(match.start("value"), match.end("value"), "password")
+    if "@" in text:
+        for match in bounded(_USERINFO, text):
+            if looks.strong(match.group("value")):
+                yield Finding(match.start("value"), match.end("value"), "dsn")
+
+
+_VERBS = ("PASS", "LOGIN", "AUTH", "CONFIG SET", "HELLO", "requirepass", "masterauth", "identify", "IDENTIFY")
+_SHORT_KEYS = ("p:", "p=", "pw:", "pw=", "pass:", "pass=")
+_ENCRYPTED = expression(r"(?:password|secret|key) \d")
+
+
+def _verbs(text: str) -> Findings:
+    """What follows the verb of a protocol."""
+    for match in bounded(_PROTOCOL, text):
         value = match.group("value")
         if (
             not looks.placeholder(value)
@@ -195,27 +277,6 @@ def protocols(text: str, lower: str) -> Findings:
             and (not looks.wordy(value) or "PASS" in match.group() or "requirepass" in match.group())
         ):
             yield Finding(match.start("value"), match.end("value"), "password")
-    for match in _CONFIGURED.finditer(text):
-        if looks.strong(match.group("value")) or (
-            match.group("value").isalnum() and len(match.group("value")) >= 16
-        ):
-            yield Finding(match.start("value"), match.end("value"), "password")
-    for match in _SHORT_LOGIN.finditer(text):
+    for match in bounded(_SPOKEN_LOGIN, text):
         if looks.strong(match.group("value")):
             yield Finding(match.start("value"), match.end("value"), "password")
-    if _SPOKEN_OF.search(lower):
-        yield from _mixed(text, lower)
-    for match in _SPOKEN_LOGIN.finditer(text):
-        if looks.strong(match.group("value")):
-            yield Finding(match.start("value"), match.end("value"), "password")
-    if "login" in lower:
-        for match in _NETRC.finditer(text):
-            yield Finding(match.start("value"), match.end("value"), "password")
-    if ":" in text:
-        for match in _PGPASS.finditer(text):
-            if not looks.numeric(match.group("value")):
-                yield Finding(match.start("value"), match.end("value"), "password")
-    if "@" in text:
-        for match in _USERINFO.finditer(text):
-            if looks.strong(match.group("value")):
-                yield Finding(match.start("value"), match.end("value"), "dsn")

@@ -7,16 +7,16 @@ from __future__ import annotations
 import re
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings
-from otel_kit.pipeline.redact.sentences import trimmed
+from otel_kit.pipeline.redact.expression import expression, holds, longest_of
+from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.sentences import STEMS_OF_NOUNS, trimmed
 from otel_kit.pipeline.redact.vocabulary import METADATA, PASSWORDS, QUANTITIES
 
 REACH, MOST_TRIES = 90, 4
 # In the languages whose endings change the noun (lösenordet, passordet, heslem) a few letters may follow it.
 _NOUN = expression(
     r"(?<![\w.\-/])(?:(?P<password>(?:"
-    + "|".join(sorted((w for w in PASSWORDS if w.isascii() and len(w) > 4 and w not in ("parole", "clave")), key=len, reverse=True))
+    + longest_of(word for word in PASSWORDS if word.isascii() and len(word) > 4 and word not in ("parole", "clave"))
     + r"|mots? de passe|clave|пароль|пароля|пароли|парол\w{1,3})(?!less|\w{4})\w{0,3})"
     r"|(?P<crypto>(?:master|aes|hmac|encryption|private|signing|data|wrapping|session|root)[ ]key(?:[ ]material)?)|(?P<key>(?:api|access|secret|private|signing|encryption|recovery|setup|licen[cs]e|product|activation|wi-?fi|wlan|wpa|network|master|account|storage|deploy|ssh|stream|unlock|service|client)[ -](?:key|secret|token)"
     r"|token|credentials?|seed|session|passphrase|secret))(?![\w-])"
@@ -26,8 +26,10 @@ _JOINED = expression(
     r"(?:密码|密碼|口令|パスワード|暗証番号|비밀번호|암호)[^\s:=]{0,12}?(?:は|が|是|为|設|设为|는|은|를|:|=)[ ]{0,2}[「“\"']?(?P<value>[\x21-\x7e]{4,128})"
 )
 _COPULA = expression(
-    r"(?:(?P<word>[\w'’@.+\-]{1,40})[ ]{0,2})?(?:(?<=[ ])(?:is|was|are|ist|war|lautet|lauten|est|es|era|sera|e|ar|er|este|jest|je|bol|bylo|to|now|nu|zu|auf|as|becomes?|value)|[:=])[ ]{1,2}(?:now[ ]|set[ ]to[ ])?[\"'`«„“]?(?P<value>[^\s\"'`<>«»„“”]{4,256})"
+    r"(?:[ ](?:is|was|are|ist|war|lautet|lauten|est|es|era|sera|e|ar|er|este|jest|je|bol|bylo|to|now|nu|zu|auf|as|becomes?|value)|[:=])"
+    r"[ ]{1,2}(?:now[ ]|set[ ]to[ ])?[\"'`«„“]?(?P<value>[^\s\"'`<>«»„“”]{4,256})"
 )
+_WORD_BEFORE = expression(r"[\w'’@.+\-]{1,40}[ ]{0,2}\Z")
 _GROUPS = expression(r"(?=[a-zA-Z ]*[2-7])(?:[a-zA-Z2-7]{4}[ -]){3,15}[a-zA-Z2-7]{2,4}\b")
 _ABOUT = (METADATA | QUANTITIES | {"host", "node", "job", "task", "order", "line", "ip", "pod", "path", "from", "at", "see"}) - {
     "user", "users", "username", "login", "value", "new", "one", "set", "email", "reset", "updated", "changed", "created", "generated",
@@ -38,11 +40,17 @@ _PLACE = expression(
 )
 
 
+_STEMS = (*STEMS_OF_NOUNS, "product", "recovery", "licen", "stream", "setup")
+
+
 def spoken(text: str, lower: str) -> Findings:
     """Secrets that a sentence names further away."""
-    done = 0
-    for match in _NOUN.finditer(lower):
+    done = seen = 0
+    for match in _NOUN.finditer(lower) if holds(lower, _STEMS) else ():
         if match.start() >= done:
+            seen += 1
+            if seen > MOST_MATCHES:
+                raise TooMuchWork
             end = lower.find("\n", match.end(), match.end() + REACH)
             done = end if end >= 0 else min(len(lower), match.end() + REACH)
             found = _value(text, lower, match, done)
@@ -69,7 +77,8 @@ def _value(text: str, lower: str, noun: re.Match[str], end: int) -> Finding | No
             break
         start = match.start("value")
         value = trimmed(text[start : match.end("value")])
-        word = (match.group("word") or "").strip(" '")
+        before = _WORD_BEFORE.search(lower, max(noun.end(), match.start() - 40), match.start())
+        word = before.group().strip(" '") if before else ""
         if word in _ABOUT and word not in noun.group():
             continue
         if _fits(value, password):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression, word_set
+from otel_kit.pipeline.redact.expression import expression, holds, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.values import withheld
@@ -52,26 +52,42 @@ _ITEM = expression(
 _ECHO = expression(
     r"\[(?:generated in|cached since|raw sql|no key|caching disabled|insertmanyvalues)[^\]\n]{0,120}\]\s{1,4}(?=[(\[{])"
 )
+_ECHOES = ("[generated in", "[cached since", "[raw sql", "[no key", "[caching disabled", "[insertmanyvalues")
+_VERBS = (
+    "insert",
+    "replace",
+    "update",
+    "delete",
+    "select",
+    "merge",
+    "values",
+    "call",
+    "exec",
+    "crypt",
+    "encrypt",
+)
 MOST_HOLES, ROWS_REACH = 1_000, 32_768
 
 
 def statements(text: str) -> Findings:
     """Literals of INSERT by column, or by their look where no column is named; SQLAlchemy's statement with parameters."""
     done = 0
-    for match in _INSERT.finditer(text):
+    lower = text.lower()
+    for match in _INSERT.finditer(text) if "into" in lower else ():
         if match.start() >= done:
             columns = _columns(match.group(1))
             for finding in _rows(text, match.end(), columns):
                 yield finding
                 done = finding.end
             done = max(done, match.end() + ROWS_REACH if len(text) > ROWS_REACH else 0)
-    for match in _SHOWN.finditer(text):
+    for match in _SHOWN.finditer(text) if "[parameters:" in text else ():
         yield from _parameters(match, columns_of_holes(match.group(1)))
-    for match in _ECHO.finditer(text):
+    for match in _ECHO.finditer(text) if holds(text, _ECHOES) else ():
         for item in _ITEM.finditer(text, match.end(), min(len(text), match.end() + 2048)):
             if item.group()[0] in "'\"" and looks.strong(item.group()[1:-1]):
                 yield Finding(item.start() + 1, item.end() - 1, "sql")
-    yield from _wrapped(text)
+    if holds(lower, _VERBS) and STATEMENT.search(text):
+        yield from _wrapped(text)
 
 
 def _columns(listed: str | None) -> list[str] | None:
@@ -113,8 +129,6 @@ def _literal(token: re.Match[str], column: str) -> Findings:
 
 def _wrapped(text: str) -> Findings:
     """Literals that go to a secret column through an operator, a function or a list: ``token IN ('…', '…')``."""
-    if not STATEMENT.search(text):
-        return
     column, function = "", ""
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup

@@ -6,14 +6,11 @@ import re
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 from otel_kit.pipeline.redact.keys import Asks, Verdict, judge
 from otel_kit.pipeline.redact.values import withheld
 
 MOST_ROWS, WIDEST = 200, 1_024
-_HEAD = expression(
-    r"(?m)^[ \t]*(?:\|[ ]*)?[\"']?[\w.\-]{1,40}[\"']?(?:[ \t]*[|,;\t][ \t]*|[ ]{1,40})[^\n]{2,400}$"
-)
 _NAME = expression(r"[\"']?[A-Za-z][\w.\- ]{0,40}[\"']?")
 _CELLS = {
     ",": expression(r"[^,\n]+"),
@@ -24,20 +21,23 @@ _CELLS = {
 _WORDS = expression(r"\S+")
 
 
-def tables(text: str, asks: re.Pattern[str]) -> Findings:
+def tables(text: str, lower: str, asks: re.Pattern[str]) -> Findings:
     """Cells below the name of a secret.
 
     Args:
         text: the text.
+        lower: the same in lower case.
         asks: finds what may be such a name, so that a line without one costs nothing.
     """
-    at = 0
-    while (end := text.find("\n", at)) >= 0:
-        line = text[at:end]
-        if end - at <= WIDEST and asks.search(line.lower()) and (head := _head(line)):
-            yield from _rows(text, end + 1, *head)
-            return
-        at = end + 1
+    end = -1
+    for hit in bounded(asks, lower):
+        if hit.start() > end:
+            start, end = lower.rfind("\n", 0, hit.start()) + 1, lower.find("\n", hit.end())
+            if end < 0:
+                return
+            if end - start <= WIDEST and (head := _head(text[start:end])):
+                yield from _rows(text, end + 1, *head)
+                return
 
 
 def _head(line: str) -> tuple[re.Pattern[str], list[Verdict]] | None:

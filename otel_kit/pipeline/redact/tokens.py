@@ -130,11 +130,11 @@ _SHAPES = expression(
     | (?P<paseto>(?<![\w.])v[1-4]\.(?:local|public)\.[A-Za-z0-9_\-]{20,}(?:\.[A-Za-z0-9_\-]+)?)
     | (?P<asana>(?<![\w/.])[0-2]/(?:[0-9]{10,20}(?:/[0-9]{10,20})?:)?[0-9a-f]{32}(?![0-9a-f]))
     | (?P<clickup>(?<![\w])pk_[0-9]{5,10}_[0-9A-Z]{32}(?![0-9A-Z]))
-    | (?P<ngrok>(?<![\w])[12][A-Za-z0-9]{26}_[A-Za-z0-9]{20,22}(?![A-Za-z0-9]))
     | (?P<square>(?<![A-Za-z0-9])EAAA[A-Za-z0-9_\-]{60})
     """,
     re.VERBOSE | re.ASCII,
 )
+_LONG_REST = expression(r"[_-][A-Za-z0-9]{20}")
 _SHAPE_MARKS = (
     ".local.",
     ".public.",
@@ -142,7 +142,6 @@ _SHAPE_MARKS = (
     "1/",
     "2/",
     "pk_",
-    "_",
     "q~",
     "-us",
     ".atlasv1.",
@@ -200,7 +199,7 @@ def shaped(text: str, lower: str) -> Findings:
 
 def in_manner(text: str) -> Findings:
     """Credentials of unknown issuers, named in the manner of the known ones."""
-    for match in _MANNER.finditer(text):
+    for match in _MANNER.finditer(text) if _LONG_REST.search(text) else ():
         words, body = re.split("[_-]", match.group(1)), match.group(2)
         # A key has 32 characters and more of mixed case, an object's id ("evt_…", "msg_…") has fewer.
         known = _MARKS.intersection(words) or (len(body) >= 32 and all(kind.search(body) for kind in _MIXED))

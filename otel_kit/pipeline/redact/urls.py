@@ -97,15 +97,18 @@ def paths(text: str, lower: str) -> Findings:
                 match.start(2),
                 bool(_HOOK.search(match.group(1)) or "hook" in match.group(2).lower()),
             )
-        for match in _FRAGMENT.finditer(text):
-            if looks.opaque(match.group(1), 20):
+        for match in _FRAGMENT.finditer(text) if "#" in text else ():
+            if (
+                looks.opaque(match.group(1), 20)
+                and "://" in text[max(0, match.start() - 300) : match.start()]
+            ):
                 yield Finding(match.start(1), match.end(1), "link")
     elif "/" in text:
         for match in _PATH.finditer(text):
             yield from _segments(match.group(1), match.start(1), "hook" in match.group(1).lower())
 
 
-_FRAGMENT = expression(r"/[^\s\"'<>#?]{0,200}#([\w\-]{20,256})(?![\w=/.])")
+_FRAGMENT = expression(r"#([\w\-]{20,256})(?![\w=/.])")
 
 
 def _segments(path: str, offset: int, hook: bool) -> Findings:
