@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
     from otel_kit.toolkit.agents import agent, business_event, cost, workflow
-    from otel_kit.toolkit.code import traced
+    from otel_kit.toolkit.code import measure, measured, operations, traced
     from otel_kit.toolkit.data import observe_cache
-    from otel_kit.toolkit.errors import add_error_rule, analyze
+    from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -75,6 +75,13 @@ _HOMES = {
     "cost": "otel_kit.toolkit.agents",
     "workflow": "otel_kit.toolkit.agents",
     "traced": "otel_kit.toolkit.code",
+    "degraded": "otel_kit.toolkit.errors",
+    "fallback": "otel_kit.toolkit.errors",
+    "recovered": "otel_kit.toolkit.errors",
+    "retried": "otel_kit.toolkit.errors",
+    "measure": "otel_kit.toolkit.code",
+    "measured": "otel_kit.toolkit.code",
+    "operations": "otel_kit.toolkit.code",
     "add_error_rule": "otel_kit.toolkit.errors",
     "analyze": "otel_kit.toolkit.errors",
     "audit": "otel_kit.toolkit.trust",
@@ -97,19 +104,26 @@ __all__ = [
     "clear_context",
     "cost",
     "current_context",
+    "degraded",
     "errors",
+    "fallback",
     "get_logger",
     "get_meter",
     "get_tracer",
     "init_telemetry",
     "instrument",
+    "measure",
+    "measured",
+    "operations",
+    "recovered",
+    "retried",
     "security",
     "semconv",
     "set_level",
     "span",
+    "traced",
     "unbind_context",
     "workflow",
-    "traced",
 ]
 
 

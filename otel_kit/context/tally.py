@@ -57,7 +57,7 @@ class Tally:
         return [entry for cell in list(self._cells.values()) for entry in list(cell.items())]
 
     def __enter__(self) -> Tally:
-        self._token = self._begin()
+        self._token = self.begin_step()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -65,24 +65,24 @@ class Tally:
         if token is not None:
             _reset(token)
 
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """Count during one step of work that is done in several, such as a generator's; any number of times."""
-        token = self._begin()
-        try:
-            yield
-        finally:
-            _reset(token)
+    def begin_step(self) -> Token[Tally | None]:
+        """Count from here on, for one step of work that is done in several, such as a generator's.
 
-    def close(self) -> None:
-        """There will be no further step."""
-        self._over = True
-
-    def _begin(self) -> Token[Tally | None]:
+        Returns:
+            What :meth:`end_step` is to be given.
+        """
         around = _going_on(_open.get())
         if not _is_in_line(self, around):  # begun inside of itself, its place in the line stays
             self._around = around
         return _open.set(self)
+
+    def end_step(self, token: Token[Tally | None]) -> None:
+        """Count no further; there may be another step later."""
+        _reset(token)
+
+    def close(self) -> None:
+        """There will be no further step."""
+        self._over = True
 
     def add(self, kind: str, seconds: float, times: int) -> None:
         """Count here; :func:`count` calls it on every open tally."""
@@ -135,6 +135,16 @@ def tell(kind: str, **facts: Any) -> None:
     while tally is not None:
         tally.hear(kind, facts)
         tally = tally._around
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Count nothing in this block: what the kit itself says about a piece of work is no part of it."""
+    token = _open.set(None)
+    try:
+        yield
+    finally:
+        _reset(token)
 
 
 def is_counting() -> bool:

@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
+from otel_kit.context.parts import part
 from otel_kit.instrument._client_choice import current
 from otel_kit.instrument._client_template import KEY as _TEMPLATE_KEY
 from otel_kit.instrument._client_url import Place, described
@@ -137,6 +138,8 @@ class Call:
             if url:
                 facts[semconv.URL_FULL] = described(url)[0]
             self.span.add_event(semconv.EVENT_HTTP_RESEND, facts)
+            if error is not None or (status or 0) >= 400:
+                _count_retry(facts)
         except Exception as problem:
             _guard.contained("instrument.client", problem)
 
@@ -213,6 +216,15 @@ class Call:
             _guard.contained("instrument.client", error)
         with suppress(ValueError):  # a coroutine that was closed in another contextvars context
             _runtime.detach(self._token)
+
+
+def _count_retry(facts: Mapping[str, Any]) -> None:
+    """A redirect or a request with credentials is no retry; these are."""
+    tally.count(tally.RETRY)
+    if part("errors").on:
+        kind = str(facts.get(semconv.ERROR_TYPE) or facts[semconv.HTTP_RESPONSE_STATUS_CODE])
+        retries = _emitted.counter(semconv.METRIC_RETRIES, "{retry}", "What was tried again.")
+        retries.add(1, {semconv.RETRY_NAME: "http", semconv.ERROR_TYPE: kind})
 
 
 def type_name(error: BaseException) -> str:

@@ -107,8 +107,9 @@ def test_work_in_steps_counts_what_its_steps_do() -> None:
     counted = tally.Tally()
     with tally.Tally() as outer:
         for _ in range(3):
-            with counted.step():
-                tally.count(tally.QUERY)
+            token = counted.begin_step()
+            tally.count(tally.QUERY)
+            counted.end_step(token)
             tally.count(tally.HTTP_CALL)
     assert (counted.counts, outer.counts) == ({"query": 3}, {"query": 3, "http_call": 3})
 
@@ -116,6 +117,9 @@ def test_work_in_steps_counts_what_its_steps_do() -> None:
 def test_a_step_inside_of_itself_ends() -> None:
     """Counting never ends where a step of some work begins another step of the same work."""
     counted = tally.Tally()
-    with tally.Tally() as outer, counted.step(), tally.Tally(), counted.step():
-        tally.count(tally.QUERY)
+    with tally.Tally() as outer:
+        counted.begin_step()
+        with tally.Tally():
+            counted.begin_step()
+            tally.count(tally.QUERY)
     assert counted.counts == outer.counts == {"query": 1}

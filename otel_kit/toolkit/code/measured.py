@@ -1,0 +1,131 @@
+"""``@measured``: each call of a function, measured."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Generator
+from time import thread_time
+from typing import Any, TypeVar, overload
+
+from otel_kit import semconv
+from otel_kit.errors import ArgumentError
+from otel_kit.toolkit.code.measure import LONGEST_NAME, Plan, Work, begun, checked, code, tracer_of
+from otel_kit.toolkit.code.wrap import wrap
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@overload
+def measured(name: Function, /) -> Function: ...
+
+
+@overload
+def measured(
+    name: str | None = None, /, *, slower_than: float | None = None
+) -> Callable[[Function], Function]: ...
+
+
+def measured(name: Any = None, /, *, slower_than: float | None = None) -> Any:
+    """Measure each call of a function: bare, or ``@measured("restock", slower_than=2.0)``.
+
+    What is measured and emitted is that of :func:`measure`. Functions may be sync, async, generators, async generators and
+    methods; the CPU time of a coroutine or generator is that of its own steps, without what runs in between (of an async
+    generator, what runs while it waits is in it).
+
+    Args:
+        name: of the operation; by default the function's qualified name.
+        slower_than: seconds from which on the record is a warning.
+
+    Raises:
+        ArgumentError: ``name`` is no text, ``slower_than`` no number of seconds, or what is decorated no function.
+
+    Returns:
+        The function, wrapped; or a decorator that does so.
+    """
+    if callable(name) or isinstance(name, staticmethod | classmethod):
+        return _wrapped(name, None, None)
+    if name is not None and (not isinstance(name, str) or not name):
+        raise ArgumentError("measured(name)", name, "a text, or nothing")
+    seconds = checked(slower_than)
+    return lambda function: _wrapped(function, name, seconds)
+
+
+def _wrapped(function: Any, name: str | None, slower_than: float | None) -> Any:
+    if isinstance(function, staticmethod | classmethod):
+        return type(function)(_wrapped(function.__func__, name, slower_than))
+    if isinstance(function, type) or not callable(function):
+        raise ArgumentError("measured", function, "a function or a method")
+    plan = _plan_of(function, name, slower_than)
+    if inspect.iscoroutinefunction(function):
+        return _coroutine(plan, function)
+    return wrap(function, lambda args, kwargs, *, steps: begun(plan, steps=steps) if code.on else None)
+
+
+def _plan_of(function: Any, name: str | None, slower_than: float | None) -> Plan:
+    inner = inspect.unwrap(function)
+    qualified = getattr(inner, "__qualname__", None) or type(inner).__qualname__
+    scope = str(getattr(inner, "__module__", None) or "otel_kit")
+    place: dict[str, Any] = {semconv.CODE_FUNCTION_NAME: f"{scope}.{qualified}"}
+    made_of = getattr(inner, "__code__", None)
+    if made_of is not None:
+        place[semconv.CODE_FILE_PATH] = made_of.co_filename
+        place[semconv.CODE_LINE_NUMBER] = made_of.co_firstlineno
+    return Plan((name or qualified)[:LONGEST_NAME], slower_than, scope, place, tracer_of(scope))
+
+
+def _coroutine(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        work = begun(plan) if code.on else None
+        if work is None:
+            return await function(*args, **kwargs)
+        try:
+            result = await _Steps(work, function(*args, **kwargs))
+        except BaseException as error:
+            work.raised(error)
+            raise
+        work.returned()
+        return result
+
+    return run
+
+
+class _Steps:
+    """Awaits something and takes the time that others have meanwhile out of the work's CPU time."""
+
+    __slots__ = ("_awaited", "_work")
+
+    def __init__(self, work: Work, awaited: Awaitable[Any]) -> None:
+        self._work, self._awaited = work, awaited
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        # As ``yield from``, with two looks at the clock around each yield.
+        steps = self._awaited.__await__()
+        step: Callable[[], Any] = functools.partial(next, steps)
+        while True:
+            try:
+                found = step()
+            except StopIteration as stop:
+                return stop.value
+            paused = thread_time()
+            try:
+                sent = yield found
+            except GeneratorExit:
+                close = getattr(steps, "close", None)
+                if close is not None:
+                    close()
+                raise
+            except BaseException as error:
+                step = functools.partial(_thrown, steps, error)
+            else:
+                step = functools.partial(next, steps) if sent is None else functools.partial(steps.send, sent)
+            finally:
+                self._work.cpu -= thread_time() - paused
+
+
+def _thrown(steps: Any, error: BaseException) -> Any:
+    throw = getattr(steps, "throw", None)
+    if throw is None:  # an iterator that is no generator
+        raise error
+    return throw(error)
