@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from otel_kit.toolkit.code import measure, measured, operations, traced
     from otel_kit.toolkit.data import observe_cache
     from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
+    from otel_kit.toolkit.data import check, checks, observe_cache
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -85,6 +86,9 @@ _HOMES = {
     "add_error_rule": "otel_kit.toolkit.errors",
     "analyze": "otel_kit.toolkit.errors",
     "audit": "otel_kit.toolkit.trust",
+    "check": "otel_kit.toolkit.data",
+    "checks": "otel_kit.toolkit.data",
+    "observe_cache": "otel_kit.toolkit.data",
     "security": "otel_kit.toolkit.trust",
 }
 _MODULES = ("errors", "instrument", "semconv")
@@ -101,6 +105,8 @@ __all__ = [
     "bind_context",
     "business_event",
     "carry",
+    "check",
+    "checks",
     "clear_context",
     "cost",
     "current_context",
@@ -114,6 +120,7 @@ __all__ = [
     "instrument",
     "measure",
     "measured",
+    "observe_cache",
     "operations",
     "recovered",
     "retried",

@@ -196,6 +196,13 @@ DB_RESPONSE_STATUS_CODE = "db.response.status_code"
 METRIC_DB_CLIENT_OPERATION_DURATION = "db.client.operation.duration"
 METRIC_CACHE_LOOKUPS = "otel_kit.cache.lookups"
 CACHE_RESULT = "otel_kit.cache.result"
+METRIC_CACHE_WRITES = "otel_kit.cache.writes"
+METRIC_CACHE_REMOVALS = "otel_kit.cache.removals"
+METRIC_CACHE_SIZE = "otel_kit.cache.size"
+METRIC_CACHE_OPERATION_DURATION = "otel_kit.cache.operation.duration"
+CACHE_NAME = "otel_kit.cache.name"
+CACHE_OPERATION = "otel_kit.cache.operation"
+CACHE_REASON = "otel_kit.cache.reason"
 
 # work beside the request
 EVENT_ASYNCIO_BLOCKED = "otel_kit.asyncio.blocked"

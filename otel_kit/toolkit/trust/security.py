@@ -19,7 +19,7 @@ from opentelemetry.metrics import Counter, get_meter_provider
 
 from otel_kit import _guard, semconv
 from otel_kit.context.ids import attributes as ids_here
-from otel_kit.errors import SettingError
+from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs.levels import ERROR, INFO, WARNING
 from otel_kit.signals.logs.values import text
 from otel_kit.toolkit.trust.event import tell, trust
@@ -43,12 +43,12 @@ def repeated_failures(*, after: int = 5, within: float = 300.0) -> None:
         within: seconds in which they come.
 
     Raises:
-        SettingError: a number is not above 0.
+        ArgumentError: a number is not above 0.
     """
     if not isinstance(after, int) or after < 1:
-        raise SettingError("after", "argument", after, "a whole number, 1 or more")
+        raise ArgumentError("after", after, "a whole number, 1 or more")
     if not isinstance(within, int | float) or not within > 0:
-        raise SettingError("within", "argument", within, "seconds, more than 0")
+        raise ArgumentError("within", within, "seconds, more than 0")
     _State.failures = Failures(after, within)
 
 
@@ -70,7 +70,7 @@ def authentication(
         reason: why it failed, such as ``wrong password``.
 
     Raises:
-        SettingError: the outcome is none.
+        ArgumentError: the outcome is none.
     """
     failed = _failed(outcome)
     facts = {semconv.SECURITY_METHOD: method}
@@ -99,7 +99,7 @@ def authorization(
         reason: why, such as the missing role.
 
     Raises:
-        SettingError: the outcome is none.
+        ArgumentError: the outcome is none.
     """
     failed = _failed(outcome)
     facts = {semconv.SECURITY_ACTION: action, semconv.SECURITY_RESOURCE: _text(resource)}
@@ -130,11 +130,11 @@ def data_access(
         reason: what for, or why not.
 
     Raises:
-        SettingError: the outcome or the action is none.
+        ArgumentError: the outcome or the action is none.
     """
     _failed(outcome)
     if action not in DATA_ACTIONS:
-        raise SettingError("action", "argument", action, ", ".join(DATA_ACTIONS))
+        raise ArgumentError("action", action, ", ".join(DATA_ACTIONS))
     facts = {semconv.SECURITY_RESOURCE: _text(resource), semconv.SECURITY_RECORDS: records}
     if trust.on:
         _event(
@@ -171,7 +171,7 @@ def data_export(
         reason: what for, or why not.
 
     Raises:
-        SettingError: the outcome is none.
+        ArgumentError: the outcome is none.
     """
     _failed(outcome)
     facts = {
@@ -202,7 +202,7 @@ def password_changed(
         reason: why, or why not.
 
     Raises:
-        SettingError: the outcome is none.
+        ArgumentError: the outcome is none.
     """
     failed = _failed(outcome)
     name = semconv.EVENT_AUTHN_PASSWORD_CHANGE_FAIL if failed else semconv.EVENT_AUTHN_PASSWORD_CHANGE
@@ -322,7 +322,7 @@ def session_ended(
 
 def _failed(outcome: str) -> bool:
     if outcome not in (SUCCESS, FAILURE):
-        raise SettingError("outcome", "argument", outcome, "success or failure")
+        raise ArgumentError("outcome", outcome, "success or failure")
     return outcome == FAILURE
 
 
