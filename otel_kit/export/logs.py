@@ -38,8 +38,12 @@ class Record(ReadWriteLogRecord):
     dropped = 0
     wanted = True  # a step that finds it superfluous says so here
 
-    def __post_init__(self) -> None:
-        record = self.log_record
+    def __init__(
+        self, record: LogRecord, resource: Resource, scope: InstrumentationScope, limits: LogRecordLimits
+    ) -> None:
+        self.log_record, self.resource = record, resource
+        self.instrumentation_scope, self.limits = scope, limits
+        # A copy: the caller may keep and change its own.
         record.attributes = dict(record.attributes) if record.attributes else {}
 
     def limit(self) -> None:

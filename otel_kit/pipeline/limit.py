@@ -41,12 +41,14 @@ __all__ = [
 MOST_SCOPES = 1000  # that are remembered
 
 _INT64 = 2**63
-_UINT64 = 2**64
+_UINT32, _UINT64, _UINT128 = 2**32, 2**64, 2**128
 _NO_FLAGS = TraceFlags(0)
 
 
-def _id(value: Any, bits: int) -> int:
-    return value if is_a(value, int) and 0 < int.__index__(value) < 2**bits else 0
+def _id(value: Any, beyond: int) -> int:
+    if type(value) is int:
+        return value if 0 < value < beyond else 0
+    return value if is_a(value, int) and 0 < int.__index__(value) < beyond else 0
 
 
 def _time(value: Any, otherwise: int) -> int:
@@ -69,14 +71,18 @@ class LogLimiter(LogRecordProcessor):
             record.severity_text = clean_text(record.severity_text, LONGEST_NAME)
         if record.event_name is not None:
             record.event_name = clean_text(record.event_name, LONGEST_NAME)
-        observed = record.observed_timestamp = _time(record.observed_timestamp, 0)
+        observed = record.observed_timestamp
+        if type(observed) is not int or not 0 <= observed < _UINT64:
+            observed = record.observed_timestamp = 0
         if record.timestamp is not None:
             record.timestamp = _time(record.timestamp, observed)
-        record.trace_id, record.span_id = _id(record.trace_id, 128), _id(record.span_id, 64)
-        if not _id(record.trace_flags, 32):
+        if record.trace_id != 0 or record.span_id != 0:
+            record.trace_id, record.span_id = _id(record.trace_id, _UINT128), _id(record.span_id, _UINT64)
+        if type(record.trace_flags) is not TraceFlags and not _id(record.trace_flags, _UINT32):
             record.trace_flags = _NO_FLAGS
         log_record.instrumentation_scope = clean_scope(log_record.instrumentation_scope)
-        log_record.resource = clean_resource(log_record.resource)
+        if log_record.resource is not _known_resource[1]:
+            log_record.resource = clean_resource(log_record.resource)
 
     def shutdown(self) -> None:
         """There is nothing to shut down."""
@@ -277,8 +283,8 @@ def _clean_exemplar(exemplar: Any) -> Any:
         value=number,
         filtered_attributes=_clean_optional(exemplar.filtered_attributes),
         time_unix_nano=_time(exemplar.time_unix_nano, 0),
-        trace_id=_id(exemplar.trace_id, 128) or None,
-        span_id=_id(exemplar.span_id, 64) or None,
+        trace_id=_id(exemplar.trace_id, _UINT128) or None,
+        span_id=_id(exemplar.span_id, _UINT64) or None,
     )
 
 
@@ -313,7 +319,7 @@ def _clean_optional(attributes: Any) -> Any:
 
 
 def _is_encodable(context: Any) -> bool:
-    return is_a(context, SpanContext) and 0 <= context.trace_id < 2**128 and 0 <= context.span_id < _UINT64
+    return is_a(context, SpanContext) and 0 <= context.trace_id < _UINT128 and 0 <= context.span_id < _UINT64
 
 
 def _number(value: Any) -> int | float | None:

@@ -24,7 +24,10 @@ TOO_DEEP = "[too deep]"
 TOO_MUCH = "[too much]"
 CYCLE = "[cycle]"
 
+MOST_KEYS = 1000  # that are remembered as clean
+
 _INT64 = 2**63
+_known_keys: set[str] = set()
 
 
 def clean_value(value: Any) -> Any:
@@ -72,27 +75,37 @@ def clean_text(text: Any, longest: int = LONGEST_TEXT) -> str:
 def clean_attributes(attributes: Any) -> Mapping[str, Any]:
     """The attributes with clean keys and values; the same object if there was nothing to do."""
     try:
-        if not is_a(attributes, Mapping):
+        if type(attributes) is not dict and not is_a(attributes, Mapping):
             return {}
         pairs = list(attributes.items())
     except Exception as error:
         _guard.contained("limit.attributes", error)
         return {}
-    if all(map(_is_clean, pairs)):
+    for key, value in pairs:  # in line, without a call: every attribute of every item comes by here
+        kind = type(value)
+        if (type(key) is not str or key not in _known_keys) and not _is_clean_key(key):
+            break
+        if kind is str:
+            if len(value) > LONGEST_TEXT or not (value.isascii() or clean_text(value) is value):
+                break
+        elif kind is int:
+            if not -_INT64 <= value < _INT64:
+                break
+        elif kind is not float and kind is not bool and clean_value(value) is not value:
+            break
+    else:
         return attributes  # type: ignore[no-any-return]
     cleaned = {_key(key): clean_value(value) for key, value in pairs}
     cleaned.pop("", None)  # the specification allows no empty name
     return cleaned
 
 
-def _is_clean(pair: tuple[Any, Any]) -> bool:
-    key, value = pair
+def _is_clean_key(key: Any) -> bool:
     if type(key) is not str or not key or _key(key) is not key:
         return False
-    kind = type(value)
-    if kind is str:
-        return len(value) <= LONGEST_TEXT and (value.isascii() or clean_text(value) is value)
-    return kind is bool or kind is float or clean_value(value) is value
+    if len(_known_keys) < MOST_KEYS:
+        _known_keys.add(key)
+    return True
 
 
 class _Copy:

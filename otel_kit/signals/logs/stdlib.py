@@ -44,7 +44,7 @@ _TRANSPORT = frozenset(
 _LAST_OWN_FIELD = list(vars(logging.makeLogRecord({})))[-1]
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # uvicorn's copy of the message with colours; structlog's wrap_for_formatter.
-_NOISE = frozenset({"color_message", "_logger", "_name"})
+_NOT_EXTRA = _OWN_FIELDS | {"color_message", "_logger", "_name"}
 _METHOD = "callHandlers"
 # Calls between the program and _qualified: fewest by Logger.info, more by logging.info or with a stacklevel.
 _NEAREST, _FURTHEST = 9, 18
@@ -144,7 +144,7 @@ def _is_about_telemetry(name: str) -> bool:
 
 def _emit(name: str, made: logging.LogRecord, shown: bool) -> None:
     body, attributes = _said(made)
-    attributes.update(_extra_fields(vars(made)))
+    _add_extra_fields(attributes, vars(made))
     event_name = attributes.pop("event_name", None)
     _add_place(attributes, made)
     exception = exception_of(made.exc_info, sys.exc_info()[1]) if made.exc_info else None
@@ -157,22 +157,23 @@ def _emit(name: str, made: logging.LogRecord, shown: bool) -> None:
         attributes,
         # A float of today's seconds has no nanoseconds to give.
         timestamp=int(made.created * 1e6) * 1000,
-        level_name=_own_level_name(made),
+        level_name=None if made.levelname in _STANDARD_NAMES else _own_level_name(made),
         event_name=None if event_name is None else text(event_name) or None,
         exception=exception,
         shown=shown,
     )
 
 
-def _extra_fields(fields: dict[Any, Any]) -> dict[Any, Any]:
+def _add_extra_fields(attributes: dict[Any, Any], fields: dict[Any, Any]) -> None:
     """What the program added to a record. It stands behind what ``LogRecord`` sets itself, so the search starts there."""
     extra = []
     for key in reversed(fields):
         if key == _LAST_OWN_FIELD:
             break
-        if key not in _OWN_FIELDS and key not in _NOISE:
+        if key not in _NOT_EXTRA:
             extra.append(key)
-    return {key: fields[key] for key in reversed(extra)}
+    for key in reversed(extra):
+        attributes[key] = fields[key]
 
 
 def _said(made: logging.LogRecord) -> tuple[str, dict[str, Any]]:
@@ -232,4 +233,4 @@ def _qualified(name: str, line: int, path: str) -> str | None:
 def _own_level_name(made: logging.LogRecord) -> str | None:
     """The name that a program gave to a level of its own, such as SUCCESS; the standard ones have OTel's names."""
     name = made.levelname
-    return None if name in _STANDARD_NAMES or name.startswith("Level ") else name
+    return None if name.startswith("Level ") else name
