@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from otel_kit import _guard
+from otel_kit.export.grace import Grace
 from otel_kit.export.ledger import Ledger
 from otel_kit.export.outage import Outage
 from otel_kit.export.outcome import (
@@ -50,10 +51,10 @@ REPEAT_SECONDS = 60.0
 
 
 class Ticket(NamedTuple):
-    """What a flush waits for: the items accepted so far, and what had been lost and tried before."""
+    """What a flush waits for: the items accepted so far, the losses that earlier flushes told, what had been tried before."""
 
     target: int
-    lost: int
+    lost_told: int
     attempts: int
 
 
@@ -97,13 +98,15 @@ class Batcher(Generic[T]):
     ) -> None:
         self.name, self.sender, self.ledger, self.outage = name, sender, ledger, outage
         self._capacity, self._batch_size = capacity, min(batch_size, capacity)
-        self._crowded, self._remedy = capacity // 2, remedy
+        self._remedy = remedy
         self._delay, self._timeout, self._weigh, self._started = delay, timeout, weigh, started
         self._reset()
 
     def _reset(self) -> None:
         self._queue: deque[T] = deque()
         self._load = 0
+        self._crowded = self._capacity // 2
+        self._grace: Grace | None = None
         self._closed = self._stop = self._retired = False
         # Not an Event: a signal's handler that emits may find the interrupted thread inside of it.
         self._bell: SimpleQueue[None] = SimpleQueue()
@@ -113,7 +116,7 @@ class Batcher(Generic[T]):
         self._send_at: float | None = None
         self._resume_at, self._told, self._backoff = 0.0, False, FIRST_BACKOFF
         self._hurry_target, self._hurry_until = 0, 0.0
-        self._attempts, self._nobody_at = 0, 0
+        self._attempts, self._nobody_at, self._lost_told = 0, 0, self.ledger.lost()
         self._overflow_said_at = self._began = float("-inf")
 
     def renew(self) -> None:
@@ -134,7 +137,7 @@ class Batcher(Generic[T]):
         ledger = self.ledger
         with ledger.lock:
             if self._closed:
-                ledger.refuse(AFTER_SHUTDOWN, weight)
+                self._refuse(weight)
                 return
             before = self._load
             if not before or before < self._batch_size <= before + weight:
@@ -151,8 +154,16 @@ class Batcher(Generic[T]):
         if load > self._crowded:
             self._crowd(load)
 
+    def _refuse(self, weight: int) -> None:
+        self.ledger.refuse(AFTER_SHUTDOWN, weight)
+        if self._grace is not None:
+            self._grace.missed(self)
+
     def _crowd(self, load: int) -> None:
         """Leave the interpreter to the encoder, which could not keep up; and tell of a loss as it begins."""
+        if self._grace is not None:
+            self._grace.deliver(self)
+            return
         if load > self._capacity:
             self._say_full()
         brisk = self.sender.encoding or time.monotonic() - self._began < BRISK
@@ -216,7 +227,7 @@ class Batcher(Generic[T]):
     def prod(self, deadline: float) -> Ticket:
         """Ask for everything that waits now to be sent at once; returns immediately, :meth:`wait` tells the result."""
         with self.ledger.lock:
-            ticket = Ticket(self.ledger.accepted, self.ledger.lost(), self._attempts)
+            ticket = Ticket(self.ledger.accepted, self._lost_told, self._attempts)
             self._hurry_target, self._hurry_until = ticket.target, max(self._hurry_until, deadline)
             if self._closed or not self._told:
                 self._resume_at = 0.0
@@ -227,18 +238,21 @@ class Batcher(Generic[T]):
         """Wait until all that :meth:`prod` found is settled, or ``deadline`` (``time.monotonic()``) has come.
 
         Returns:
-            True only if all of it was delivered: False also where something was dropped meanwhile, and at once
-            when nobody listens at the endpoint.
+            True only if all of it was delivered: False also where something was dropped since the last such answer, and
+            at once when nobody listens at the endpoint.
         """
         if self._load and not self._start():
             self._work_here(deadline)
         with self._settled_some:
-            while self._load and self._settled() < ticket.target:
-                if self._nobody_at > ticket.attempts or not self._settled_some.wait(
-                    deadline - time.monotonic()
-                ):
-                    return False
-            return self.ledger.lost() == ticket.lost
+            settled = self._wait_settled(ticket, deadline)
+            self._lost_told = self.ledger.lost()
+            return settled and self._lost_told == ticket.lost_told
+
+    def _wait_settled(self, ticket: Ticket, deadline: float) -> bool:
+        while self._load and self._settled() < ticket.target:
+            if self._nobody_at > ticket.attempts or not self._settled_some.wait(deadline - time.monotonic()):
+                return False
+        return True
 
     def _settled(self) -> int:
         return self.ledger.accepted - self.ledger.waiting
@@ -259,6 +273,16 @@ class Batcher(Generic[T]):
         """From now on count what is emitted as ``after_shutdown``, and let :meth:`prod` ignore Retry-After."""
         with self.ledger.lock:
             self._closed = True
+
+    def insist(self) -> None:
+        """Let the next :meth:`prod` ignore a Retry-After: the process ends."""
+        self._told = False
+
+    def linger(self, grace: Grace) -> None:
+        """The process ends: deliver what still comes at once, or drop what waits if the time was not enough for that."""
+        self._grace, self._crowded = grace, 0
+        if self.busy:
+            self.abandon()
 
     def abandon(self) -> None:
         """Drop what still waits, and let the thread end. What is being sent stays ``waiting`` until its answer comes."""

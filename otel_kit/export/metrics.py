@@ -86,6 +86,7 @@ class Collector:
         interval: seconds between collections.
         timeout: longest time for the callbacks of observable instruments, in seconds.
         clean: makes a collection fit for the encoder.
+        prepare: imports what a collection needs; called once, in the thread.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class Collector:
         interval: float,
         timeout: float,
         clean: Callable[[MetricsData], MetricsData],
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
         self._batchers, self._collect, self._clean = tuple(batchers), collect, clean
-        self._interval, self._timeout, self._imported = interval, timeout, False
+        self._interval, self._timeout = interval, timeout
+        self._prepare, self._prepared = prepare, False
         self.renew()
 
     def renew(self) -> None:
@@ -163,20 +166,21 @@ class Collector:
                 self._failed = self._failed if done else asked
                 self._done.notify_all()
 
-    def _first(self, timeout: float) -> MetricsData | None:
-        """The first collection imports the SDK's metrics and psutil."""
+    def _import(self) -> None:
+        # Nothing else here: a callback of the program may hang, and with it would every other import of ours, and a fork.
         with importing():
-            data = self._collect(timeout)
+            self._prepare()
             pack(())
-        self._imported = True
-        return data
+        self._prepared = True
 
     def _behind(self) -> bool:
         return bool(self._batchers) and all(b.ledger.waiting >= MOST_POINTS for b in self._batchers)
 
     def _collect_now(self) -> bool:
         try:
-            data = self._first(self._timeout) if not self._imported else self._collect(self._timeout)
+            if not self._prepared:
+                self._import()
+            data = self._collect(self._timeout)
             for item in unpack(self._clean(data)) if data is not None else ():
                 for batcher in self._batchers:
                     batcher.put(item, item.points)

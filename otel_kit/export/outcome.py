@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-# Why an item was not delivered. One enumeration for stats(), for the line at exit and for the docs.
+# Why an item was not delivered. One enumeration for stats(), for the line at exit (which alone knows UNANSWERED) and the docs.
 QUEUE_FULL = "queue_full"
 TOO_LARGE = "too_large"
 UNENCODABLE = "unencodable"
@@ -14,7 +14,17 @@ REJECTED = "rejected"
 PARTIAL_SUCCESS = "partial_success"
 UNREACHABLE = "unreachable"
 AFTER_SHUTDOWN = "after_shutdown"
-REASONS = (QUEUE_FULL, TOO_LARGE, UNENCODABLE, REJECTED, PARTIAL_SUCCESS, UNREACHABLE, AFTER_SHUTDOWN)
+UNANSWERED = "unanswered"
+REASONS = (
+    QUEUE_FULL,
+    TOO_LARGE,
+    UNENCODABLE,
+    REJECTED,
+    PARTIAL_SUCCESS,
+    UNREACHABLE,
+    AFTER_SHUTDOWN,
+    UNANSWERED,
+)
 
 
 class Outcome(NamedTuple):  # not a dataclass: making one costs a millisecond of every program's start

@@ -49,7 +49,7 @@ def install(runtime: Runtime) -> None:
 def _leave(runtime: Runtime) -> None:
     """Deliver, and say what could not be delivered. Called at the end, perhaps more than once."""
     try:
-        runtime.shutdown(_timeout(runtime), leaving=True)
+        runtime.leave(_timeout(runtime))
         runtime.report_losses()
     except Exception as error:
         _guard.contained("exit", error)

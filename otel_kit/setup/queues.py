@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_kit import _guard
 from otel_kit.export.batch import Batcher, flush_all
+from otel_kit.export.grace import Grace
 from otel_kit.export.ledger import Ledger, add_up
 from otel_kit.export.metrics import MOST_POINTS, pack, points_of
 from otel_kit.export.otlp import OtlpSender, address_of
 from otel_kit.export.outage import Outage
-from otel_kit.export.outcome import QUEUE_FULL
+from otel_kit.export.outcome import QUEUE_FULL, UNANSWERED
 from otel_kit.export.sdk import ExporterSender
 from otel_kit.setup.config import Settings
 from otel_kit.setup.table import BY_NAME
@@ -120,6 +121,17 @@ class Queues:
         for batcher in self.every():
             batcher.refuse_more()
 
+    def insist(self) -> None:
+        """Let the next flush ignore what receivers asked for."""
+        for batcher in self.every():
+            batcher.insist()
+
+    def linger(self, seconds: float) -> None:
+        """Drop what still waits, and deliver what exit handlers emit yet, in ``seconds`` for all of it."""
+        grace = Grace(seconds)
+        for batcher in self.every():
+            batcher.linger(grace)
+
     def close(self) -> None:
         """Drop what still waits."""
         for batcher in self.every():
@@ -160,7 +172,7 @@ class Queues:
         for (signal, address), figures in self._figures().items():
             missing = {
                 **figures["dropped"],
-                **({"unanswered": figures["waiting"]} if figures["waiting"] else {}),
+                **({UNANSWERED: figures["waiting"]} if figures["waiting"] else {}),
             }
             if missing:
                 reasons = ", ".join(f"{count} {reason}" for reason, count in missing.items())

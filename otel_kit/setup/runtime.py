@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
 from otel_kit.context import carry_threads, parts
+from otel_kit.context.described import description_of, news
 from otel_kit.context.files import files
 from otel_kit.context.redacted import redact_with
-from otel_kit.context.described import description_of, news
 from otel_kit.export.batch import Batcher
 from otel_kit.export.console.logs import ConsoleLogProcessor
 from otel_kit.export.logs import Inside, LogQueue
+from otel_kit.export.meters import MeterProvider
 from otel_kit.export.metrics import Collector, Item
 from otel_kit.export.spanqueue import SpanQueue
 from otel_kit.instrument import (
@@ -124,6 +126,13 @@ def console_of(settings: Settings) -> ConsoleLogProcessor | None:
     return ConsoleLogProcessor(skip=logs.already_shown) if "console" in settings.logs_exporter else None
 
 
+def _import_for_metrics(provider: MeterProvider, settings: Settings) -> None:
+    """Import what the first collection would import while it runs callbacks of the program."""
+    provider.real()
+    if settings.process_metrics:
+        import_module("psutil")
+
+
 NOTHING: dict[str, Any] = {"endpoints": {}}
 
 
@@ -201,9 +210,7 @@ class Runtime:
     def _wire_metrics(self, providers: Providers, settings: Settings, batchers: list[Batcher[Item]]) -> None:
         provider = providers.meter
         provider.reconfigure(backing_of(settings, self._resource, on=bool(batchers)))
-        if self._collector is not None:
-            self._collector.stop()
-        self._collector = None
+        self._stop_collecting()
         if batchers:
             self._collector = Collector(
                 batchers,
@@ -211,6 +218,7 @@ class Runtime:
                 interval=settings.metric_interval,
                 timeout=settings.metric_timeout,
                 clean=_cleaning.metrics,
+                prepare=lambda: _import_for_metrics(provider, settings),
             )
 
     def _wire_logs(
@@ -272,12 +280,11 @@ class Runtime:
             batcher.prod(deadline)
         return collector.wait(asked, deadline) if collector else True
 
-    def shutdown(self, timeout: float, *, leaving: bool = False) -> bool:
+    def shutdown(self, timeout: float) -> bool:
         """Deliver everything and stop; what is emitted later is counted as too late.
 
         Args:
             timeout: seconds for all signals together.
-            leaving: the process ends: patches of the program's libraries stay.
 
         Returns:
             True only if all was acknowledged.
@@ -287,30 +294,52 @@ class Runtime:
             return False  # another thread is at it
         try:
             if self.on:
-                self._delivered = self._deliver_and_stop(deadline, leaving)
+                self._delivered = self._deliver_and_stop(deadline)
             return self._delivered
         finally:
             self._lock.release()
 
-    def _deliver_and_stop(self, deadline: float, leaving: bool) -> bool:
+    def _deliver_and_stop(self, deadline: float) -> bool:
         collected = self._collect(deadline)
         logs.deactivate()
         self._queues.refuse_more()
         done = self._queues.flush(deadline) and collected
-        self._switch_off(leaving=leaving)
+        self._switch_off()
         return done
 
-    def _switch_off(self, *, leaving: bool = False) -> None:
-        logs.deactivate()
-        parts.switch(on=False)
-        if not leaving:
-            logs.remove_bridges()
-            uninstrument_all()
-            carry_threads(False)
+    def leave(self, timeout: float) -> None:
+        """Deliver everything: the process ends. What exit handlers emit yet is delivered in the rest of the time.
+
+        Args:
+            timeout: seconds for all signals together.
+        """
+        deadline = seconds_from_now(timeout)
+        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return  # another thread is at it
+        try:
+            if self.on:
+                self._queues.insist()
+                self._collect(deadline)
+                self._queues.flush(deadline)
+                self._stop_collecting()
+                self._queues.linger(deadline - time.monotonic())
+        finally:
+            self._lock.release()
+
+    def _stop_collecting(self) -> None:
         if self._collector is not None:
             self._collector.stop()
-            stop_process_metrics()
         self._collector = None
+
+    def _switch_off(self) -> None:
+        logs.deactivate()
+        parts.switch(on=False)
+        logs.remove_bridges()
+        uninstrument_all()
+        carry_threads(False)
+        if self._collector is not None:
+            stop_process_metrics()
+        self._stop_collecting()
         if self.providers is not None and self.settings is not None:
             self.providers.meter.reconfigure(backing_of(self.settings, self._resource, on=False))
         self._queues.close()

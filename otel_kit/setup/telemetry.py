@@ -58,8 +58,9 @@ class Telemetry:
             TypeError: ``timeout`` is no number.
 
         Returns:
-            True only if everything was acknowledged. False comes at once where nobody listens at an endpoint; what
-            was not delivered then goes on waiting.
+            True only if everything since the last answer was acknowledged: what a receiver rejected before the call, or what
+            was dropped, makes it False once. False comes at once where nobody listens at an endpoint; what was not
+            delivered then goes on waiting.
         """
         return _runtime.flush(self._seconds(timeout))
 
@@ -74,7 +75,7 @@ class Telemetry:
             TypeError: ``timeout`` is no number.
 
         Returns:
-            True only if everything was acknowledged; what was not is counted as dropped.
+            True only if everything since the last flush was acknowledged; what was not is counted as dropped.
         """
         return _runtime.shutdown(self._seconds(timeout))
 

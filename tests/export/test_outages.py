@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import otel_kit
 from otel_kit import _guard
 from otel_kit.export import batch
+from otel_kit.export.outcome import REASONS
 from tests.receiver import Receiver
 
 PROTOCOLS = ("http/protobuf", "grpc")
@@ -144,6 +146,21 @@ def test_a_final_refusal_is_counted_and_said(
     assert books(telemetry)["dropped"] == {"rejected": 3}
     assert receiver.now.seen == 1
     assert f"HTTP {status}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("call", ["force_flush", "shutdown"])
+def test_what_was_rejected_before_the_call_is_answered_for_once(receiver: Receiver, call: str) -> None:
+    """A flush that comes after the receiver's no says that everything was acknowledged, or says no for ever."""
+    telemetry = started(receiver, traces_batch_delay=0.01)
+    receiver.behave(status=401)
+    emit_spans(telemetry, 3)
+    assert settled(telemetry)
+    receiver.behave()
+    emit_spans(telemetry, 1)
+
+    assert getattr(telemetry, call)(5) is False
+    assert len(receiver.spans) == 1
+    assert telemetry.force_flush(5) is (call == "force_flush")
 
 
 def test_retry_after_is_waited_for(receiver: Receiver) -> None:
@@ -348,3 +365,9 @@ def test_the_own_requests_do_not_show_on_the_program_s_handlers(
     assert [made.getMessage() for made in caplog.records if made.name.startswith("urllib3")] == [
         "the program's own"
     ]
+
+
+def test_each_reason_of_a_loss_is_in_the_docs() -> None:
+    """A program reads a reason in the books that no page explains."""
+    page = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text(encoding="utf-8")
+    assert [reason for reason in REASONS if f"| `{reason}` |" not in page] == []

@@ -276,3 +276,38 @@ def test_a_shutdown_does_not_wait_for_that_of_another_thread(receiver: Receiver)
     other.join()
     assert answers == [False]
     assert not telemetry.shutdown(1)
+
+
+def test_a_callback_that_hangs_holds_up_no_other_signal_and_no_fork(
+    run_program: RunProgram, receiver: Receiver
+) -> None:
+    """An observable instrument whose callback hangs keeps the first log records, or a fork, for seconds."""
+    done = run_program(
+        """
+        import os, sys, threading, time
+        import otel_kit
+        telemetry = otel_kit.init_telemetry(
+            "shop", endpoint=sys.argv[1], console="off", instrument=(), metric_interval=0.1
+        )
+        hanging, over = threading.Event(), threading.Event()
+
+        def observe(_):
+            hanging.set()
+            over.wait(20)
+            return []
+
+        telemetry.meter.create_observable_gauge("hangs", [observe])
+        assert hanging.wait(10)
+        began = time.monotonic()
+        if not os.fork():
+            os._exit(0)
+        print(time.monotonic() - began < 1.0)
+        telemetry.logger.info("hello")
+        telemetry.force_flush(3)
+        print(telemetry.stats()["logs"]["delivered"])
+        over.set()
+        """,
+        receiver.http,
+        env={"PYTHONWARNINGS": "ignore::DeprecationWarning"},
+    )
+    assert done.stdout == "True\n1\n", done.stderr
