@@ -48,7 +48,10 @@ if TYPE_CHECKING:
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
     from otel_kit.toolkit.agents import agent, business_event, cost, workflow
-    from otel_kit.toolkit.code import measure, measured, operations, traced
+    from otel_kit.toolkit.code import traced
+    from otel_kit.toolkit.code.measure import measure
+    from otel_kit.toolkit.code.measured import measured
+    from otel_kit.toolkit.code.operations import operations
     from otel_kit.toolkit.data import observe_cache
     from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
     from otel_kit.toolkit.data import check, checks, observe_cache
