@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic_ns
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as trace_api
@@ -47,6 +47,7 @@ Describe = Callable[[BaseException, SpanContext], Mapping[str, Any]]
 _logger = logging.getLogger(__name__)
 _MARK = "__otel_kit_recorded__"
 _UNSET = Status(StatusCode.UNSET)
+_NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 
 class Live:
@@ -183,18 +184,32 @@ class Span(sdk.Span):
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set several attributes."""
-        for key, value in items_of(attributes):
-            self.set_attribute(key, value)
+        kept, live = self._attributes, self._live
+        pairs = list(attributes.items()) if type(attributes) is dict else items_of(attributes)
+        if self._end_time is not None or len(kept) + len(pairs) > live.most:
+            for key, value in pairs:
+                self.set_attribute(key, value)
+            return
+        longest = live.longest
+        for key, value in pairs:
+            # Most are like this; the others are looked at one by one.
+            kind = type(value)
+            if type(key) is str and key and (kind in NUMBERS or (kind is str and len(value) <= longest)):
+                kept[key] = value
+            else:
+                self.set_attribute(key, value)
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         """Add an event, at the given nanoseconds since the epoch or now."""
         if self._end_time is not None:
             self._too_late("add_event")
             return
-        limits = self._live.limits
-        bounded = self._bounded(attributes, limits.max_event_attributes)
-        at = self._now() if timestamp is None else nanoseconds(timestamp, self._now)
-        self._add_event(sdk.Event(text_of(name, LONGEST_NAME), bounded, at))
+        at = monotonic_ns() + self._clock if timestamp is None else nanoseconds(timestamp, self._now)
+        if type(name) is not str or len(name) > LONGEST_NAME:
+            name = text_of(name, LONGEST_NAME)
+        event: sdk.Event = object.__new__(sdk.Event)
+        event._name, event._timestamp, event._attributes = name, at, self._event_attributes(attributes)
+        self._add_event(event)
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         """Add a link to another span; one with neither a valid context nor attributes is ignored."""
@@ -350,6 +365,22 @@ class Span(sdk.Span):
         except Exception as error:
             _guard.contained("traces.clean", error)
             return f"<{type(value).__name__} cannot be shown>"
+
+    def _event_attributes(self, attributes: Any) -> Mapping[str, Any]:
+        if not attributes and type(attributes) in (dict, type(None)):
+            return _NO_ATTRIBUTES
+        most, longest = self._live.limits.max_event_attributes, self._live.limits.max_attribute_length
+        if type(attributes) is dict and (most is None or len(attributes) <= most) and longest is None:
+            own = attributes.copy()
+            for key, value in own.items():
+                kind = type(value)
+                if type(key) is not str or not 0 < len(key) <= LONGEST_NAME:
+                    break
+                if kind not in NUMBERS and (kind is not str or len(value) > LONGEST_TEXT):
+                    break
+            else:
+                return own
+        return self._bounded(attributes, most)
 
     def _bounded(self, attributes: Any, most: int | None) -> BoundedAttributes:
         longest = min(LONGEST_TEXT, or_unlimited(self._live.limits.max_attribute_length))
