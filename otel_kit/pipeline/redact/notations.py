@@ -10,7 +10,7 @@ import re
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.pairs import BRACKETS_REACH, KEY, STEM, STRING, valued
 from otel_kit.pipeline.redact.values import goes_on, value_at, withheld
@@ -226,7 +226,7 @@ def _a_value(text: str, match: re.Match[str], value: str) -> bool:
 
 def _calls(text: str) -> Findings:
     """Arguments of functions that take a secret: ``set_password("…")``, ``login("ann", "…")``."""
-    calls = done = 0
+    calls = strings = done = 0
     for match in _CALLEE.finditer(text):
         if match.start() < done:
             continue
@@ -245,6 +245,9 @@ def _calls(text: str) -> Findings:
         ):
             group = 1 if string.group(1) is not None else 2
             value = string.group(group)
+            strings += 1
+            if strings > MOST_MATCHES:
+                raise TooMuchWork
             if looks.strong(value) or (
                 not signs_in and looks.secretish(value) and " " not in value and not looks.wordy(value)
             ):

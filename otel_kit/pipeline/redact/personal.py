@@ -12,7 +12,7 @@ from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 
-MOST_ADDRESSES, MOST_IDS = 2_000, 1_000
+MOST_ADDRESSES, MOST_IDS = 2_000, 500
 _EMAIL = expression(
     r"(?<![\w.+%/\-])[\w](?:[\w.+%'\-]{0,62}[\w+\-])?(?:@|%40)(?=[\w\-]{1,63}\.)[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,6}\.[^\W\d_][\w\-]{1,24}"
 )
@@ -218,6 +218,7 @@ def national_ids(text: str) -> Findings:
                 yield Finding(match.start(), match.end(), rule)
 
 
+_LIKE_AN_ID = expression(r"\d(?:[ .\-]?\d){7}|[A-Z]{2} ?\d\d ?\d\d|[XYZ]\d{7}")
 _MANY_DIGITS = expression(r"\d(?:[^\n\d]{0,4}\d){5}")
 
 
@@ -228,6 +229,7 @@ def personal(text: str, lower: str) -> Findings:
     if _MANY_DIGITS.search(text):
         yield from ibans(text)
         yield from phones(text)
+    if _LIKE_AN_ID.search(text):
         yield from national_ids(text)
     if "." in text or ":" in text:
         yield from addresses(text)

@@ -21,7 +21,7 @@ _TRIGGER = expression(
 _ENCODED = expression(r"%[0-9a-f]{2}")
 _RUN = expression(r"[\w\-]{16}")
 _DIGITS_OF_A_CARD = expression(r"(?<!\d)\d(?:[ \-]?\d){11}")
-_DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[]"
+_DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[] "
 _DIGIT = expression(r"\d")
 
 
@@ -42,15 +42,16 @@ class Prefilter:
         novel = [word for word in text.split() if word not in known]
         if not novel:
             return True
-        unknown = [
-            word
-            for word in novel
-            if word.strip(_NUMERIC) and (len(word) >= 16 or word.rstrip(_DIGITS) not in known)
-        ]
-        if unknown and not self._learnt(unknown):
-            return False
-        # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
         joined = " ".join(novel)
+        if joined.strip(_NUMERIC):
+            unknown = [
+                word
+                for word in novel
+                if word.strip(_NUMERIC) and (len(word) >= 16 or word.rstrip(_DIGITS) not in known)
+            ]
+            if unknown and not self._learnt(unknown):
+                return False
+        # What is left are numbers, alone or behind known words; the groups of a card stand side by side.
         return len(joined) < 12 or not _DIGITS_OF_A_CARD.search(joined)
 
     def _learnt(self, unknown: list[str]) -> bool:

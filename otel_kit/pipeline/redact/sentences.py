@@ -221,16 +221,25 @@ def _paired(value: str) -> bool:
     return opening is not None and opening in value
 
 
+def _chosen(value: str) -> bool:
+    """Whether somebody made the value up as a password: three kinds of characters, and no word."""
+    kinds = sum(1 for kind in looks.CLASSES if kind.search(value))
+    return kinds >= 3 and looks.strong(value) and not looks.wordy(value.strip("!?*#"))
+
+
 def _mixed(text: str, lower: str) -> Findings:
+    known: dict[str, bool] = {}
     for match in _MIXED.finditer(text):
         value = match.group(2).rstrip(".,;:!?")
-        if not 8 <= len(value) <= 48 or not looks.strong(value) or looks.wordy(value.strip("!?*#")):
+        if value not in known:
+            if len(known) >= MOST_MATCHES:
+                raise TooMuchWork
+            known[value] = 8 <= len(value) <= 48 and _chosen(value)
+        if not known[value]:
             continue
         start = max(lower.rfind("\n", 0, match.start()) + 1, match.start() - 120)
         end = lower.find("\n", match.end(), match.end() + 120)
-        if sum(1 for kind in looks.CLASSES if kind.search(value)) >= 3 and _SPOKEN_OF.search(
-            lower, start, end if end >= 0 else match.end() + 120
-        ):
+        if _SPOKEN_OF.search(lower, start, end if end >= 0 else match.end() + 120):
             yield Finding(match.start(2), match.start(2) + len(value), "password")
 
 

@@ -9,6 +9,7 @@ import re
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, longest_of
 from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.prefilter import has_digit
 from otel_kit.pipeline.redact.sentences import STEMS_OF_NOUNS, trimmed
 from otel_kit.pipeline.redact.vocabulary import METADATA, PASSWORDS, QUANTITIES
 
@@ -30,7 +31,7 @@ _COPULA = expression(
     r"[ ]{1,2}(?:now[ ]|set[ ]to[ ])?[\"'`«„“]?(?P<value>[^\s\"'`<>«»„“”]{4,256})"
 )
 _WORD_BEFORE = expression(r"[\w'’@.+\-]{1,40}[ ]{0,2}\Z")
-_GROUPS = expression(r"(?=[a-zA-Z ]*[2-7])(?:[a-zA-Z2-7]{4}[ -]){3,15}[a-zA-Z2-7]{2,4}\b")
+_GROUPS = expression(r"(?:[a-zA-Z2-7]{4}[ -]){3,15}[a-zA-Z2-7]{2,4}\b")
 _ABOUT = (METADATA | QUANTITIES | {"host", "node", "job", "task", "order", "line", "ip", "pod", "path", "from", "at", "see"}) - {
     "user", "users", "username", "login", "value", "new", "one", "set", "email", "reset", "updated", "changed", "created", "generated",
     "text", "default", "on", "session", "account",
@@ -70,7 +71,7 @@ def _value(text: str, lower: str, noun: re.Match[str], end: int) -> Finding | No
     if noun.group("crypto") and (number := _NUMBER.match(text, noun.end())):
         return Finding(number.start(1), number.end(1), "private_key")
     groups = None if password else _GROUPS.search(text, noun.end(), min(end, noun.end() + 20) + 80)
-    if groups and not looks.wordy(groups.group()):
+    if groups and has_digit(groups.group()) and not looks.wordy(groups.group()):
         return Finding(groups.start(), groups.end(), "otp")
     for tries, match in enumerate(_COPULA.finditer(lower, noun.end(), end + 40)):
         if tries >= MOST_TRIES or match.start("value") > end:

@@ -14,7 +14,7 @@ from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from otel_kit import _guard
 from otel_kit.pipeline.redact.counts import count
-from otel_kit.pipeline.redact.engine import DROPPED, Redactor
+from otel_kit.pipeline.redact.engine import DROPPED, SHORTEST, Redactor
 from otel_kit.pipeline.redact.finding import marker
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def redact_attributes(redactor: Redactor, attributes: Any, surface: str) -> Any:
         if cards is not None:
             kind = type(value)
             if kind is str:
-                if value in clean:
+                if value in clean or len(value) < SHORTEST:
                     continue
                 shown = redactor.text(value, surface, cards=cards)
                 if shown is not value:
@@ -143,7 +143,7 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
     new_attributes = redact_attributes(redactor, attributes, "span.attributes")
     new_events = _each(span._events, lambda event: _event(redactor, event)) if span._events else span._events
     new_links = _each(span._links, lambda link: _link(redactor, link)) if span._links else span._links
-    new_status = _status(redactor, status) if status is not None and status.description else status
+    new_status = _status(redactor, status) if status is not None and status._description else status
     context, scope = span._context, span._instrumentation_scope
     new_context = _context(redactor, context) if context is not None and context.trace_state else context
     # A tracer's spans share one scope.
