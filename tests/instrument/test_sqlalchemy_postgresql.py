@@ -58,7 +58,7 @@ def port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         chosen = free.getsockname()[1]
     run("initdb", "-D", f"{home}/data", "-U", "shop", "-A", "trust", "--no-sync")
-    options = f"-p {chosen} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off"
+    options = f"-p {chosen} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off -c max_prepared_transactions=4"
     process = subprocess.Popen(
         [BINARIES[-1] / "postgres", "-D", f"{home}/data", *options.split()],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user(),
@@ -237,3 +237,19 @@ def test_a_connection_that_is_refused(captured: Captured, port: int, driver: str
     assert refused.attributes["error.type"].startswith(driver)
     assert refused.parent.span_id == captured.span("request").context.span_id
     assert "hunter2" not in str((refused.attributes, refused.status.description))
+
+
+@pytest.mark.parametrize("outcome", ["commit", "rollback"])
+def test_transactions_in_two_phases_are_transactions(captured: Captured, port: int, outcome: str) -> None:
+    """A transaction in two phases is no transaction, never ends, or its phases are not seen."""
+    engine = create_engine(f"postgresql+psycopg://shop@127.0.0.1:{port}/postgres")
+    with otel_kit.span("request"), engine.connect() as connection:
+        transaction = connection.begin_twophase()
+        connection.execute(text("SELECT 1"))
+        transaction.prepare()
+        getattr(transaction, outcome)()
+    engine.dispose()
+    *_, last = events = captured.span("request").events
+    assert [event.name.rpartition(".")[2] for event in events] == ["begin", "prepare", outcome]
+    assert last.attributes["otel_kit.db.transaction.outcome"] == outcome
+    assert last.attributes["otel_kit.db.transaction.statements"] == 1

@@ -92,6 +92,7 @@ def _install() -> None:
         "handle_error": queries.failed,
         "begin": transactions.begun,
         "begin_twophase": transactions.begun,
+        "prepare_twophase": transactions.prepared,
         "savepoint": transactions.savepoint,
         "release_savepoint": transactions.released,
         "rollback_savepoint": transactions.rolled_back,

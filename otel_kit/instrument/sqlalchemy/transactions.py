@@ -80,6 +80,11 @@ def rolled_back(conn: Any, name: Any = None, *_: Any) -> None:
     _step(conn, "rollback_savepoint")
 
 
+def prepared(conn: Any, *_: Any) -> None:
+    """The first of two phases is over."""
+    _step(conn, "prepare")
+
+
 def ending(original: Callable[..., None], outcome: str) -> Callable[..., None]:
     """One of the methods of SQLAlchemy's connection that end a transaction, with a watch on it."""
 
