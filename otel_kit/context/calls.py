@@ -84,3 +84,23 @@ def is_inference(attributes: Mapping[str, Any]) -> bool:
     """Whether attributes are those of a model's call."""
     operation = attributes.get(semconv.GEN_AI_OPERATION_NAME)
     return type(operation) is str and operation in INFERENCE
+
+
+def host_of(parent: object, attributes: Mapping[str, Any]) -> tuple[Span, Call | None] | None:
+    """The span that tells already of the call of which a client span is about to tell.
+
+    Args:
+        parent: of that span.
+        attributes: it starts with these.
+    """
+    if not is_inference(attributes):
+        return None
+    call = current.get()
+    if call is not None and call.open:
+        return call.span, call
+    said = getattr(parent, "_attributes", None)
+    if not isinstance(parent, Span) or not parent.is_recording() or type(said) is not dict:
+        return None
+    provider = semconv.GEN_AI_PROVIDER_NAME
+    same = is_inference(said) and said.get(provider) == attributes.get(provider)
+    return (parent, None) if same else None

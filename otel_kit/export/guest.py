@@ -6,17 +6,27 @@ spans of one call, and every sum over them would be too high. Here the outermost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 
 from otel_kit import semconv
-from otel_kit.context import calls
-from otel_kit.context.calls import Call
 from otel_kit.export.plain import items_of
 
-_PROVIDER = semconv.GEN_AI_PROVIDER_NAME
+
+class Call(Protocol):
+    """The program's own word about a call, which others may join."""
+
+    def join(self, scope: str) -> dict[str, Any]:
+        """Somebody begins to tell; what he has said so far, to be added to."""
+
+    def leave(self, scope: str) -> None:
+        """He has told everything."""
+
+
+Host = tuple[Span, Call | None]
+HostOf = Callable[[object, Mapping[str, Any]], Host | None]
 
 
 class Guest(Span):
@@ -93,15 +103,6 @@ class Guest(Span):
         self._ended = True
 
 
-def guest_of(parent: object, scope: str, attributes: Mapping[str, Any]) -> Guest | None:
-    """What stands for a client span that is about to start, where a span under way stands for the same call of a model."""
-    if not calls.is_inference(attributes):
-        return None
-    call = calls.current.get()
-    if call is not None and call.open:
-        return Guest(call.span, scope, attributes, call)
-    said = getattr(parent, "_attributes", None)
-    if not isinstance(parent, Span) or not parent.is_recording() or type(said) is not dict:
-        return None
-    same = calls.is_inference(said) and said.get(_PROVIDER) == attributes.get(_PROVIDER)
-    return Guest(parent, scope, attributes, None) if same else None
+def guest_of(host: Host | None, scope: str, attributes: Mapping[str, Any]) -> Guest | None:
+    """What stands for a span that is about to start, where another one tells of the same already."""
+    return None if host is None else Guest(host[0], scope, attributes, host[1])

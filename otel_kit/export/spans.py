@@ -32,7 +32,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard
 from otel_kit.export import plain
-from otel_kit.export.guest import Guest, guest_of
+from otel_kit.export.guest import Guest, HostOf, guest_of
 from otel_kit.export.plain import is_a, items_of, nanoseconds, plain_value, text_of
 from otel_kit.export.span import Clean, Describe, Live, OnException, Span
 
@@ -228,8 +228,9 @@ class Tracer(sdk.Tracer):
                 parent = _step_over(parent)
             if type(parent) is Guest:
                 parent = parent.host
-            if kind is SpanKind.CLIENT and type(attributes) is dict:
-                guest = guest_of(parent, self._instrumentation_scope.name, attributes)
+            host_of = self._provider.host_of
+            if kind is SpanKind.CLIENT and host_of is not None and type(attributes) is dict:
+                guest = guest_of(host_of(parent, attributes), self._instrumentation_scope.name, attributes)
                 if guest is not None:
                     return guest
             if not self.span_processor._span_processors:
@@ -342,6 +343,7 @@ class TracerProvider(sdk.TracerProvider):
         id_generator: IdGenerator | None = None,
     ) -> None:
         self.processors = Processors(processors)
+        self.host_of: HostOf | None = None
         # Nothing is left to the SDK's defaults: it would read the environment, and raise where that is wrong.
         super().__init__(
             sampler=sampler or sampling.DEFAULT_ON,
@@ -364,17 +366,20 @@ class TracerProvider(sdk.TracerProvider):
         clean: Clean | None = None,
         on_exception: OnException | EllipsisType | None = ...,
         describe: Describe | None = None,
+        host_of: HostOf | None = None,
     ) -> None:
         """Replace what is given, for new spans of all tracers; the processors for spans under way, too.
 
         Processors that are replaced are not shut down. ``processors=[]`` switches off, ``on_exception=None``
-        takes the hook away.
+        takes the hook away. ``host_of`` says of a client span that is about to start which span tells of the
+        same call already.
         """
         self._resource = resource or self._resource
         self.sampler = sampler or self.sampler
         self._span_limits = span_limits or self._span_limits
         self._clean = clean or self._clean
         self._describe = describe or self._describe
+        self.host_of = host_of or self.host_of
         if not isinstance(on_exception, EllipsisType):
             self._on_exception = on_exception
         self._refresh()

@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
 from otel_kit.context import carry_threads, parts
+from otel_kit.context.calls import host_of
 from otel_kit.context.described import description_of, news
 from otel_kit.context.files import files
 from otel_kit.context.redacted import redact_with
@@ -205,6 +206,7 @@ class Runtime:
             clean=clean_value,
             on_exception=report_exception if settings.exception_logs else _not_reported,
             describe=description_of,
+            host_of=host_of,
         )
 
     def _wire_metrics(self, providers: Providers, settings: Settings, batchers: list[Batcher[Item]]) -> None:

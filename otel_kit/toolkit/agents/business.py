@@ -114,4 +114,4 @@ def _is_number(value: object) -> bool:
         return False
 
 
-business_event = BusinessEvent()
+business_event: BusinessEvent = BusinessEvent()

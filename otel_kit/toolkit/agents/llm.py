@@ -14,12 +14,12 @@ from otel_kit.context.calls import Call
 from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs.values import plain
 from otel_kit.toolkit.agents import content, event, figures
-from otel_kit.toolkit.agents.cost import cost
+from otel_kit.toolkit.agents.costs import cost
 from otel_kit.toolkit.agents.response import facts_of
 from otel_kit.toolkit.agents.work import Work, agent_facts, named
 
 if TYPE_CHECKING:
-    from otel_kit.toolkit.agents.agent import AgentBlock
+    from otel_kit.toolkit.agents.invocation import AgentBlock
 
 Answer = TypeVar("Answer")
 
@@ -60,6 +60,8 @@ class Llm(Work):
     """One call of a model; see ``agent.llm``."""
 
     kind = SpanKind.CLIENT
+    _is_inner = False  # inside of a block for the same call
+    _first_chunk = -1.0
 
     def __init__(
         self,
@@ -75,12 +77,12 @@ class Llm(Work):
             valid = ", ".join(sorted(calls.INFERENCE))
             raise ArgumentError("llm(operation)", operation, valid, calls.INFERENCE)
         self.provider, self.model, self.operation = named(provider), named(model), operation
-        self._conversation_id, self._is_inner, self._first_chunk = conversation_id, False, -1.0
+        self._conversation_id = conversation_id
         self._known: dict[str, Any] = {}
         self._contents: dict[str, Any] = {}
         if facts:
             self.set(**facts)
-        super().__init__(agent, seconds)
+        self._belong(agent, seconds)
 
     def set(self, **facts: Any) -> None:
         """Say what is known of the call, at any moment of it.
@@ -98,8 +100,7 @@ class Llm(Work):
         for name, value in facts.items():
             if name in _NAMES:
                 if value is not None:
-                    value = plain(value)
-                    self._known[name] = [value] if name == "finish_reason" and type(value) is str else value
+                    self._known[name] = value
             elif name in _CONTENTS:
                 self._contents[name] = value
             else:
@@ -160,6 +161,9 @@ class Llm(Work):
 
     def finish(self, span: Span, seconds: float | None, error_type: str | None) -> None:
         """Say what became known, and count it, unless somebody else does."""
+        self._known = {name: plain(value) for name, value in self._known.items()}
+        if type(reason := self._known.get("finish_reason")) is str:
+            self._known["finish_reason"] = [reason]
         span.set_attributes({_NAMES[name]: value for name, value in self._known.items()})
         if self._first_chunk >= 0:
             span.set_attribute(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, self._first_chunk)

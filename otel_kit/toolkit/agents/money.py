@@ -31,6 +31,11 @@ def exact(what: str, given: object) -> Decimal:
     return amount
 
 
+def is_plain(given: object) -> bool:
+    """Whether it is surely an amount, for callers that have no use for the exact one."""
+    return (type(given) is float or type(given) is int) and 0 <= given < 1e24
+
+
 def _parsed(what: str, given: object) -> Decimal:
     if isinstance(given, Decimal):
         return Decimal(given)

@@ -14,59 +14,56 @@ from otel_kit.toolkit.agents import content, figures
 from otel_kit.toolkit.agents.work import Work, agent_facts, named
 
 if TYPE_CHECKING:
-    from otel_kit.toolkit.agents.agent import AgentBlock
+    from otel_kit.toolkit.agents.invocation import AgentBlock
 
-_NAMES = {
-    "call_id": semconv.GEN_AI_TOOL_CALL_ID,
-    "description": semconv.GEN_AI_TOOL_DESCRIPTION,
-    "type": semconv.GEN_AI_TOOL_TYPE,
-}
+_NAMES = (semconv.GEN_AI_TOOL_CALL_ID, semconv.GEN_AI_TOOL_DESCRIPTION, semconv.GEN_AI_TOOL_TYPE)
 
 
 class Tool(Work):
-    """One use of a tool; see ``agent.tool``."""
+    """One use of a tool; see ``agent.tool``.
+
+    Args:
+        agent: whose use it is.
+        name: the tool's name.
+        seconds: how long it took, where it is over already.
+        described: the id of this use, what the tool does, and of what type it is.
+        said: arguments and result.
+    """
 
     def __init__(
         self,
         agent: AgentBlock | None,
         name: str,
         seconds: float | None,
-        described: Mapping[str, Any],
-        said: Mapping[str, Any],
+        described: tuple[str | None, str | None, str | None],
+        said: tuple[object, object],
     ) -> None:
-        self.name = named(name)
-        self._described = {key: plain(value) for key, value in described.items()}
-        self._said = dict(said)
-        super().__init__(agent, seconds)
-
-    def again(self) -> Tool:
-        """Another use of the same tool."""
-        twin = super().again()
-        twin._described, twin._said = dict(self._described), dict(self._said)
-        return twin
+        self.name, self._described, self._said = name, described, said
+        self._belong(agent, seconds)
 
     def set(self, *, call_id: str | None = None, arguments: object = None, result: object = None) -> None:
         """Say what became known inside: the model's id of this use, and, recorded on request only, arguments and result."""
         if call_id is not None:
-            self._described["call_id"] = call_id
-        for name, value in (("arguments", arguments), ("result", result)):
-            if value is not None:
-                self._said[name] = value
+            self._described = (call_id, *self._described[1:])
+        given, answered = self._said
+        self._said = (given if arguments is None else arguments, answered if result is None else result)
 
     def title(self) -> str:
         """The span's name, as the conventions say."""
-        return f"execute_tool {self.name}"
+        return f"execute_tool {named(self.name)}"
 
     def facts(self) -> dict[str, Any]:
         """Which tool, and whose."""
-        found = {
-            semconv.GEN_AI_OPERATION_NAME: "execute_tool",
-            semconv.GEN_AI_TOOL_NAME: self.name,
-            **agent_facts(self._of),
-        }
         return {
-            **found,
-            **{_NAMES[name]: value for name, value in self._described.items() if value is not None},
+            semconv.GEN_AI_OPERATION_NAME: "execute_tool",
+            semconv.GEN_AI_TOOL_NAME: named(self.name),
+            **agent_facts(self._of),
+            **self._descriptions(),
+        }
+
+    def _descriptions(self) -> dict[str, str]:
+        return {
+            key: named(value) for key, value in zip(_NAMES, self._described, strict=True) if value is not None
         }
 
     def given(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -77,33 +74,27 @@ class Tool(Work):
             bound = dict(inspect.signature(function).bind(*args, **kwargs).arguments)
         except (TypeError, ValueError):  # it will be refused by the function itself
             return
-        self._said["arguments"] = {
-            name: value for name, value in bound.items() if name not in ("self", "cls")
-        }
+        self.set(arguments={name: value for name, value in bound.items() if name not in ("self", "cls")})
 
     def returned(self, result: Any) -> None:
         """What the function returned."""
-        if result is not None and content.on_span():
-            self._said["result"] = result
+        if content.on_span():
+            self.set(result=result)
 
     def finish(self, span: Span, seconds: float | None, error_type: str | None) -> None:
         """Contents on request, and the duration."""
-        if self._described["call_id"] is not None:
-            span.set_attribute(semconv.GEN_AI_TOOL_CALL_ID, self._described["call_id"])
+        span.set_attributes(self._descriptions())
         if content.on_span():
-            for name, key in (
-                ("arguments", semconv.GEN_AI_TOOL_CALL_ARGUMENTS),
-                ("result", semconv.GEN_AI_TOOL_CALL_RESULT),
-            ):
-                if self._said.get(name) is not None:
-                    span.set_attribute(key, plain(self._said[name]))
+            keys = (semconv.GEN_AI_TOOL_CALL_ARGUMENTS, semconv.GEN_AI_TOOL_CALL_RESULT)
+            said = zip(keys, self._said, strict=True)
+            span.set_attributes({key: plain(value) for key, value in said if value is not None})
         if seconds is None:
             return
-        counted: dict[str, Any] = {semconv.GEN_AI_TOOL_NAME: self.name}
-        if self._described["type"] is not None:
-            counted[semconv.GEN_AI_TOOL_TYPE] = self._described["type"]
+        counted: dict[str, Any] = {semconv.GEN_AI_TOOL_NAME: named(self.name)}
+        if self._described[2] is not None:
+            counted[semconv.GEN_AI_TOOL_TYPE] = named(self._described[2])
         if self._of is not None:
-            counted[semconv.GEN_AI_AGENT_NAME] = self._of.name
+            counted[semconv.GEN_AI_AGENT_NAME] = named(self._of.name)
         if error_type is not None:
             counted[semconv.ERROR_TYPE] = error_type
         figures.record(semconv.METRIC_GEN_AI_EXECUTE_TOOL_DURATION, seconds, counted)

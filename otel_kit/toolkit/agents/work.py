@@ -30,7 +30,7 @@ from otel_kit.toolkit.agents.figures import tracer
 if TYPE_CHECKING:
     from typing import Self
 
-    from otel_kit.toolkit.agents.agent import AgentBlock
+    from otel_kit.toolkit.agents.invocation import AgentBlock
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,23 +39,22 @@ current_agent: ContextVar[AgentBlock | None] = ContextVar("otel_kit.agent", defa
 
 
 class Work:
-    """What is common to an agent, its steps, tools and calls of models.
-
-    Args:
-        agent: whose work it is; by default that of the agent around it.
-        seconds: how long it took, where it is over already.
-    """
+    """What is common to an agent, its steps, tools and calls of models. Whatever can wait until it begins is done then."""
 
     kind = SpanKind.INTERNAL
+
+    # Defaults on the class: with the part off a piece is made for nothing, and should cost next to nothing.
+    _of: AgentBlock | None = None
+    _seconds: float | None = None
+    _span: Span | None = None
+    _inside: Any = None
     _begun = 0.0
+    _made = 0
     _call: Call | None = None
     _tokens: tuple[Token[Any], Token[Any]] | None = None
 
-    def __init__(self, agent: AgentBlock | None, seconds: float | None = None) -> None:
+    def _belong(self, agent: AgentBlock | None, seconds: float | None) -> None:
         self._of, self._seconds = agent, seconds
-        self._span: Span | None = None
-        self._inside: Any = None
-        self._made = 0
         if agent is not None and agents.on:
             self._made = time_ns()
             agent.expect(self)
@@ -343,16 +342,16 @@ class Step(Work):
     """
 
     def __init__(self, agent: AgentBlock | None, name: str, facts: Mapping[str, Any]) -> None:
-        self.name, self._facts = named(name), facts
-        super().__init__(agent)
+        self.name, self._facts = name, facts
+        self._belong(agent, None)
 
     def title(self) -> str:
         """The step's name."""
-        return self.name
+        return named(self.name)
 
     def facts(self) -> dict[str, Any]:
         """The agent's name and what was given."""
-        return {**agent_facts(self._of), semconv.AGENT_STEP: self.name, **self._facts}
+        return {**agent_facts(self._of), semconv.AGENT_STEP: named(self.name), **self._facts}
 
     def _last(self, until: int) -> int:
         return until
@@ -367,9 +366,9 @@ def agent_facts(agent: AgentBlock | None) -> dict[str, Any]:
     """What a piece of work says of its agent."""
     if agent is None:
         return {}
-    found = {semconv.GEN_AI_AGENT_NAME: agent.name}
+    found = {semconv.GEN_AI_AGENT_NAME: named(agent.name)}
     if agent.conversation_id is not None:
-        found[semconv.GEN_AI_CONVERSATION_ID] = agent.conversation_id
+        found[semconv.GEN_AI_CONVERSATION_ID] = named(agent.conversation_id)
     return found
 
 

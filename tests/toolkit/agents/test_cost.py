@@ -15,7 +15,7 @@ import otel_kit
 from otel_kit.errors import ArgumentError
 from otel_kit.testing import capture
 from otel_kit.testing.capture import Captured
-from otel_kit.toolkit.agents.cost import Cost
+from otel_kit.toolkit.agents.costs import Cost
 from otel_kit.toolkit.agents.usual import upper
 
 NOON = 1_767_268_800.0  # 2026-01-01, 12:00 UTC
@@ -25,7 +25,7 @@ NOON = 1_767_268_800.0  # 2026-01-01, 12:00 UTC
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until a test moves it."""
     now = [NOON]
-    monkeypatch.setattr(import_module("otel_kit.toolkit.agents.cost"), "_time", lambda: now[0])
+    monkeypatch.setattr(import_module("otel_kit.toolkit.agents.costs"), "_time", lambda: now[0])
     return now
 
 

@@ -23,7 +23,7 @@ GRAPH = {"started": ["paid", "cancelled"], "paid": ["shipped"]}
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until a test moves it."""
     now = [1_000_000.0]
-    monkeypatch.setattr(import_module("otel_kit.toolkit.agents.workflow"), "_time", lambda: now[0])
+    monkeypatch.setattr(import_module("otel_kit.toolkit.agents.workflows"), "_time", lambda: now[0])
     return now
 
 

@@ -26,7 +26,7 @@ from otel_kit.toolkit.agents.spending import Spending, Totals
 from otel_kit.toolkit.agents.usual import Unusual, Usual
 
 if TYPE_CHECKING:
-    from otel_kit.toolkit.agents.agent import AgentBlock
+    from otel_kit.toolkit.agents.invocation import AgentBlock
 
 MOST_BUDGETS = 1000
 MOST_OPERATIONS = 1000
@@ -86,9 +86,10 @@ class Cost:
         Raises:
             ArgumentError: the amount is no number or negative, the currency or the operation no text.
         """
-        exact = money.exact("cost(amount)", amount)
         _named("cost(currency)", currency, "a currency such as 'USD'")
         _named("cost(of)", of, "what the money was spent for, such as 'chat'")
+        if _agents.on or not money.is_plain(amount):
+            exact = money.exact("cost(amount)", amount)
         if _agents.on:
             self._add(exact, currency, of, user, {}, trace.get_current_span(), facts)
 
@@ -254,4 +255,4 @@ def _named(what: str, given: object, valid: str) -> None:
         raise ArgumentError(what, given, valid)
 
 
-cost = Cost()
+cost: Cost = Cost()

@@ -14,9 +14,16 @@ from otel_kit import semconv
 from otel_kit.toolkit.agents import figures
 from otel_kit.toolkit.agents.llm import Llm
 from otel_kit.toolkit.agents.tool import Tool
-from otel_kit.toolkit.agents.work import Step, Work, agents, current_agent, named
+from otel_kit.toolkit.agents.work import Step, Work, agent_facts, agents, current_agent, named
 
 MOST_CURRENCIES = 20
+_DESCRIBED = (
+    semconv.GEN_AI_AGENT_ID,
+    semconv.GEN_AI_AGENT_DESCRIPTION,
+    semconv.GEN_AI_AGENT_VERSION,
+    semconv.GEN_AI_PROVIDER_NAME,
+    semconv.GEN_AI_REQUEST_MODEL,
+)
 _USAGE = {
     "input_tokens": semconv.GEN_AI_USAGE_INPUT_TOKENS,
     "output_tokens": semconv.GEN_AI_USAGE_OUTPUT_TOKENS,
@@ -28,7 +35,7 @@ class Pieces:
     generators, or one line about what is over.
     """
 
-    _whose: AgentBlock | None = None
+    _whose: AgentBlock | None = None  # whose pieces they are; of the agent around them, where it is None
 
     def step(self, name: str, /, **facts: Any) -> Step:
         """A step: a plan, a search, an answer.
@@ -64,13 +71,7 @@ class Pieces:
             result: what it answered; the same.
             seconds: in one line about a use that is over, how long it took.
         """
-        return Tool(
-            self._whose,
-            name,
-            seconds,
-            {"call_id": call_id, "description": description, "type": type},
-            {"arguments": arguments, "result": result},
-        )
+        return Tool(self._whose, name, seconds, (call_id, description, type), (arguments, result))
 
     def llm(
         self,
@@ -109,14 +110,8 @@ class AgentBlock(Work, Pieces):
         conversation_id: of the conversation that it is in, if any.
     """
 
-    def __init__(
-        self,
-        name: str,
-        conversation_id: str | None,
-        facts: dict[str, Any],
-    ) -> None:
-        super().__init__(None)
-        self.name, self.conversation_id, self._facts = named(name), conversation_id, facts
+    def __init__(self, name: str, conversation_id: str | None, described: tuple[str | None, ...]) -> None:
+        self.name, self.conversation_id, self._described = name, conversation_id, described
         self._whose = self
 
     def _begin(self, current: bool) -> None:
@@ -132,20 +127,19 @@ class AgentBlock(Work, Pieces):
 
     def title(self) -> str:
         """The span's name, as the conventions say."""
-        return f"invoke_agent {self.name}"
+        return f"invoke_agent {named(self.name)}"
 
     def facts(self) -> dict[str, Any]:
         """Who works, and in which conversation; by default in that of the agent around it."""
         around = current_agent.get()
         if self.conversation_id is None and around is not None:
             self.conversation_id = around.conversation_id
-        found = {
+        described = zip(_DESCRIBED, self._described, strict=True)
+        return {
             semconv.GEN_AI_OPERATION_NAME: "invoke_agent",
-            semconv.GEN_AI_AGENT_NAME: self.name,
-            semconv.GEN_AI_CONVERSATION_ID: self.conversation_id,
-            **self._facts,
+            **agent_facts(self),
+            **{key: named(value) for key, value in described if value is not None},
         }
-        return {key: value for key, value in found.items() if value is not None}
 
     def finish(self, span: Span, seconds: float | None, error_type: str | None) -> None:
         """Tell of pieces that were one line, sum up, count."""
@@ -155,7 +149,7 @@ class AgentBlock(Work, Pieces):
             if len(self._spent) == 1:
                 currency, amount = next(iter(self._spent.items()))
                 span.set_attributes({semconv.COST_AMOUNT: float(amount), semconv.COST_CURRENCY: currency})
-        counted = {semconv.GEN_AI_AGENT_NAME: self.name}
+        counted = {semconv.GEN_AI_AGENT_NAME: named(self.name)}
         if error_type is not None:
             counted[semconv.ERROR_TYPE] = error_type
         if seconds is not None:
@@ -228,14 +222,7 @@ class Agent(Pieces):
             provider: of its model.
             model: the model that it uses.
         """
-        facts = {
-            semconv.GEN_AI_AGENT_ID: id,
-            semconv.GEN_AI_AGENT_DESCRIPTION: description,
-            semconv.GEN_AI_AGENT_VERSION: version,
-            semconv.GEN_AI_PROVIDER_NAME: provider,
-            semconv.GEN_AI_REQUEST_MODEL: model,
-        }
-        return AgentBlock(name, conversation_id, facts)
+        return AgentBlock(name, conversation_id, (id, description, version, provider, model))
 
     @property
     def current(self) -> AgentBlock | None:
@@ -243,4 +230,4 @@ class Agent(Pieces):
         return current_agent.get() if agents.on else None
 
 
-agent = Agent()
+agent: Agent = Agent()
