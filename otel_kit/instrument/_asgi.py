@@ -56,6 +56,36 @@ async def serve(
         scope.pop(KEY, None)
 
 
+async def watch(
+    call: Callable[[AsgiScope], Awaitable[Any]],
+    scope: AsgiScope,
+    answer: Callable[[Any], tuple[int, dict[str, str], int]],
+) -> Any:
+    """The same for a test client, which calls without a server and gets the framework's own response.
+
+    Args:
+        call: has the request served.
+        scope: the request.
+        answer: tells a response's status, its headers by lower-case names, and its length.
+    """
+    exchange = _begun(scope, own=True, figures=OURS)
+    if exchange is None:
+        return await call(scope)
+    try:
+        response = await call(scope)
+        status, headers, exchange.response.length = answer(response)
+        exchange.answered(status, headers)
+        for name, value in exchange.new_headers(headers):
+            response[name] = value
+        return response
+    except BaseException as error:
+        exchange.failed(error)
+        raise
+    finally:
+        _end(exchange)
+        scope.pop(KEY, None)
+
+
 def _begun(scope: AsgiScope, own: bool, figures: Scope) -> Exchange | None:
     try:
         if own:

@@ -37,8 +37,8 @@ def instrument() -> None:
         if _State.on:
             return
         _State.on = True
-    for module, cls, name, make in _HOOKS:
-        when_imported(module, partial(_replace, module, cls, name, make))
+    for module in dict.fromkeys(hook[0] for hook in _HOOKS):
+        when_imported(module, partial(_hook, module))
     when_imported(_SIGNALS, _connect)
 
 
@@ -58,6 +58,12 @@ def undo() -> None:
 def _connect() -> None:
     if _State.on:
         sys.modules[_SIGNALS].got_request_exception.connect(_failed)
+
+
+def _hook(module: str) -> None:
+    for where, cls, name, make in _HOOKS:
+        if where == module:
+            _replace(module, cls, name, make)
 
 
 def _replace(module: str, cls: str, name: str, make: Callable[[Any], Any]) -> None:
@@ -94,6 +100,15 @@ def _entering_client(original: Any) -> Any:
         if not _wsgi.is_request(environ):
             return original(handler, environ)
         return _wsgi.watch(partial(original, handler), environ, _answer)
+
+    return call
+
+
+def _entering_async_client(original: Any) -> Any:
+    async def call(handler: Any, scope: Any) -> Any:
+        if not _asgi.is_request(scope):
+            return await original(handler, scope)
+        return await _asgi.watch(partial(original, handler), scope, _answer)
 
     return call
 
@@ -144,4 +159,5 @@ _HOOKS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("django.core.handlers.wsgi", "WSGIHandler", "__call__", _entering_wsgi),
     ("django.core.handlers.asgi", "ASGIHandler", "__call__", _entering_asgi),
     ("django.test.client", "ClientHandler", "__call__", _entering_client),
+    ("django.test.client", "AsyncClientHandler", "__call__", _entering_async_client),
 )

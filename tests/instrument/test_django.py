@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import types
 from collections.abc import Iterator
@@ -138,6 +139,30 @@ def test_django_s_test_client_is_seen(captured: Any) -> None:
     first, second = server_spans(captured)
     assert (first.name, first.attributes["otel_kit.request.id"]) == ("GET /shop/orders/<int:number>/", "r-7")
     assert (second.name, second.status.status_code.name) == ("GET /broken", "ERROR")
+
+
+def test_django_s_asynchronous_test_client_is_seen(captured: Any) -> None:
+    """A program's own tests, which use Django's asynchronous client, see no span, or ids of another request."""
+    from django.test import AsyncClient
+
+    client = AsyncClient(raise_request_exception=False)
+
+    async def visit() -> list[str]:
+        paths = [f"/shop/orders/{number}/" for number in range(5)]
+        answers = [client.get(path, headers={"x-request-id": f"r{path[-2]}"}) for path in paths]
+        ids = [answer.headers["x-request-id"] for answer in await asyncio.gather(*answers)]
+        await client.get("/broken")
+        return ids
+
+    assert asyncio.run(visit()) == [f"r{number}" for number in range(5)]
+    *visits, broken = server_spans(captured)
+    assert {span.name for span in visits} == {"GET /shop/orders/<int:number>/"}
+    assert {span.attributes["otel_kit.request.id"] for span in visits} == {
+        f"r{number}" for number in range(5)
+    }
+    assert (broken.name, broken.status.status_code.name) == ("GET /broken", "ERROR")
+    assert broken.attributes["code.function.name"].endswith("broken")
+    assert otel_kit.current_context() == {}
 
 
 def test_undone_it_is_silent() -> None:
