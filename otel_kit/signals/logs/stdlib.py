@@ -17,7 +17,7 @@ from typing import Any
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_kit import semconv
-from otel_kit.signals.logs import access, levels, record, stdlib_levels
+from otel_kit.signals.logs import access, levels, queued, record, stdlib_levels
 from otel_kit.signals.logs.caller import module
 from otel_kit.signals.logs.message import exception_of, misfit, said
 from otel_kit.signals.logs.program_handlers import survey
@@ -75,6 +75,7 @@ def install() -> None:
     if not _Hook.present:
         _Hook.original, _Hook.present = logging.Logger.callHandlers, True
         setattr(logging.Logger, _METHOD, _call_handlers)
+    queued.install(_is_wanted)
     _Hook.on = True
     stdlib_levels.lower(levels.current())
     levels.follow(stdlib_levels.follow)
@@ -84,6 +85,7 @@ def remove() -> None:
     """Undo :func:`install`. Where somebody has wrapped our function since, it stays and passes everything on."""
     _Hook.on = False
     levels.follow(None)
+    queued.remove()
     stdlib_levels.restore()
     if logging.Logger.callHandlers is _call_handlers:
         setattr(logging.Logger, _METHOD, _Hook.original)
@@ -124,10 +126,15 @@ def _take(logger: logging.Logger, made: logging.LogRecord, verdict: list[bool]) 
         verdict[0], shown = wanted and found, wanted and prints
     if quiet.name == name:
         quiet.name = None
-    elif access.is_told(name, made, shown):
+    elif access.is_told(name, made, shown) or queued.was_taken(made):
         return
     elif made.levelno >= levels.threshold(name):
         _emit(name, made, shown)
+
+
+def _is_wanted(made: logging.LogRecord) -> bool:
+    name = made.name
+    return record.state.active and not _is_about_telemetry(name) and made.levelno >= levels.threshold(name)
 
 
 def _is_ours(made: logging.LogRecord) -> bool:
