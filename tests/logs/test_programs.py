@@ -23,6 +23,7 @@ ENV = {
     "OTEL_LOGS_EXPORTER": "none",
     "OTEL_KIT_CONSOLE": "json",
     "OTEL_KIT_PROCESS_METRICS": "false",
+    "OTEL_KIT_ERROR_NEWS": "false",
 }
 
 

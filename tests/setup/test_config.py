@@ -37,9 +37,13 @@ WORDS = {
     "sql_transactions": "spans",
     "redact": "secrets+personal",
 }
+HERE = str(Path(__file__).resolve().parent)
 OF_KIND = {
     values.TEXT: Example("a name", " a name ", "a name", 7, "a\nb"),
     values.FILE: Example(__file__, __file__, __file__, "/no/such/file", "/no/such/file"),
+    values.DIRECTORY: Example(HERE, HERE, HERE, __file__, __file__),
+    values.WRITABLE: Example(f"{HERE}/new", f"{HERE}/new", f"{HERE}/new", HERE, HERE),
+    values.TOOLKIT: Example(["code"], "Code", ("code",), ["cod"], "cod"),
     values.FLAG: Example(True, "TRUE", True, 1, "1"),
     values.RATIO: Example(0.25, "0.25", 0.25, 1.5, "-0.1"),
     values.SECONDS: Example(2, "2000", 2.0, -1, "-1"),

@@ -76,8 +76,9 @@ def _say(
     step = raised_at(exception)
     where = f" in {function_of(step)}" if step is not None else ""
     kind = full_name(type(exception))
+    # Without suggestions: they are in the exception's own record, which comes next.
     attributes = {
-        **description,
+        **{name: value for name, value in description.items() if name != semconv.ERROR_SUGGESTIONS},
         semconv.ERROR_TYPE: kind,
         **({semconv.CODE_FUNCTION_NAME: function_of(step)} if step is not None else {}),
         **facts,
