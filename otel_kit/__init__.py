@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from otel_kit.toolkit.code.operations import operations
     from otel_kit.toolkit.data import observe_cache
     from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
-    from otel_kit.toolkit.data import check, checks, observe_cache
+    from otel_kit.toolkit.data import check, checks, observe_cache, track_changes
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -92,6 +92,7 @@ _HOMES = {
     "check": "otel_kit.toolkit.data",
     "checks": "otel_kit.toolkit.data",
     "observe_cache": "otel_kit.toolkit.data",
+    "track_changes": "otel_kit.toolkit.data",
     "security": "otel_kit.toolkit.trust",
 }
 _MODULES = ("errors", "instrument", "semconv")
@@ -132,6 +133,7 @@ __all__ = [
     "set_level",
     "span",
     "traced",
+    "track_changes",
     "unbind_context",
     "workflow",
 ]

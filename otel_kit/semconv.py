@@ -407,6 +407,7 @@ CHECK_COUNT = "otel_kit.check.count."  # followed by pass, warn or fail
 # changes of entities
 METRIC_CHANGES = "otel_kit.changes"
 EVENT_CHANGE = "otel_kit.change"
+EVENT_CHANGE_UNAUDITED = "otel_kit.change.unaudited"
 CHANGE_ENTITY = "otel_kit.change.entity"
 CHANGE_OPERATION = "otel_kit.change.operation"
 CHANGE_OUTCOME = "otel_kit.change.outcome"

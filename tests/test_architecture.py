@@ -33,7 +33,7 @@ SIBLINGS_APART = {"instrument", "toolkit"}
 FRONT_DOOR = {"__init__", "__main__"}
 # Optional libraries and the one file that may import each of them.
 SERVED_BY = {
-    "sqlalchemy": "instrument/sqlalchemy",
+    "sqlalchemy": ("instrument/sqlalchemy", "toolkit/data/sessions.py"),
     "requests": "instrument/requests.py",
     "flask": "instrument/flask.py",
     "fastapi": "instrument/fastapi.py",

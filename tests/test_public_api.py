@@ -48,6 +48,7 @@ FRONT_DOOR = {
     "set_level",
     "span",
     "traced",
+    "track_changes",
     "unbind_context",
     "workflow",
 }

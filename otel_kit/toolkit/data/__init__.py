@@ -10,5 +10,6 @@ from __future__ import annotations
 
 from otel_kit.toolkit.data.cache import observe_cache
 from otel_kit.toolkit.data.check import Check, check, checks
+from otel_kit.toolkit.data.sessions import track_changes
 
-__all__ = ["Check", "check", "checks", "observe_cache"]
+__all__ = ["Check", "check", "checks", "observe_cache", "track_changes"]
