@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 from otel_kit._environment import ENTRY_POINTS, is_installed
 from otel_kit.errors import OtelKitError, SettingError, UnknownSettingError
 from otel_kit.setup import shown
+from otel_kit.setup.slips import slips
 from otel_kit.setup.sources import IN_WORDS, File
 from otel_kit.setup.table import BY_NAME, DEDICATED, TABLE, VARIABLES, Setting
-from otel_kit.setup.urls import masked_url, split_url
+from otel_kit.setup.urls import split_url
 from otel_kit.setup.values import ATTRIBUTES, FLAG, SIGNALS, UnknownNameError
 
 ARGUMENT = "argument"
 DEFAULT = "default"
 ENVIRONMENT = "the environment"
 RESOURCE_VARIABLE = "OTEL_RESOURCE_ATTRIBUTES"
-USUAL_FOR_THE_OTHER = {"http/protobuf": 4317, "grpc": 4318}
 OUR_VARIABLES = [name for name in VARIABLES if name.startswith("OTEL_KIT_")]
 
 
@@ -65,7 +65,7 @@ class Reading:
             if setting.kind is not ATTRIBUTES:
                 self._find(setting)
         self._check_together()
-        self.notes = list(dict.fromkeys(self._notes()))
+        self.notes = list(dict.fromkeys(slips(self.values, self.sources, variables)))
 
     def _check_names(self) -> None:
         for name in self._arguments:
@@ -198,15 +198,6 @@ class Reading:
             setting, source = BY_NAME[setting.general], self.sources[setting.general]
         if source != DEFAULT:
             self._wrong(setting, source, given, valid, self.values[name])
-
-    def _notes(self) -> Iterator[str]:
-        """The ports are only a habit, but who mixes them up sees nothing but unreadable answers."""
-        for signal in SIGNALS:
-            protocol = self.values[f"{signal}_protocol"]
-            other = USUAL_FOR_THE_OTHER[protocol]
-            for url in self.values[f"{signal}_endpoint"] or self.values["endpoint"]:
-                if split_url(url).port == other:
-                    yield f"{masked_url(url)} has the usual port of the other protocol; the protocol here is {protocol}"
 
 
 def try_out(candidate: Candidate) -> tuple[bool, Any]:

@@ -243,3 +243,77 @@ def test_a_password_that_breaks_the_url_is_masked(password: str, tmp_path: Path)
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://me:{password}@collector.example:4318"}
     settings = read("shop", {}, environ=environ, start_dir=folder(tmp_path))
     assert SECRET not in f"{settings!r} {settings.problems}"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPIONT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_EXPORTER_OLTP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_SERVCE_NAME", "OTEL_SERVICE_NAME"),
+        ("OTEL_TRACE_EXPORTER", "OTEL_TRACES_EXPORTER"),
+        ("OTEL_RESOURCE_ATRRIBUTES", "OTEL_RESOURCE_ATTRIBUTES"),
+        ("OTEL_SDK_DISABLE", "OTEL_SDK_DISABLED"),
+        ("OTEL_KIT_CONSOL", "OTEL_KIT_CONSOLE"),
+    ],
+)
+def test_a_misspelt_variable_is_told_with_what_was_meant(
+    given: str, meant: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip in a variable's name leaves the operator wondering why it has no effect."""
+    resolve("shop", {}, environ={given: "x"}, start_dir=folder(tmp_path))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert given in line
+    assert "did you mean" in line
+    assert meant in line
+
+
+OF_OTHERS = """
+    OTEL_LOG_LEVEL OTEL_PYTHON_LOG_LEVEL OTEL_PYTHON_LOG_CORRELATION OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED
+    OTEL_PYTHON_FASTAPI_EXCLUDED_URLS OTEL_PYTHON_ID_GENERATOR OTEL_PYTHON_DISTRO OTEL_PYTHON_CONFIGURATOR
+    OTEL_SEMCONV_STABILITY_OPT_IN OTEL_EXPERIMENTAL_RESOURCE_DETECTORS OTEL_EXPORTER_PROMETHEUS_HOST OTEL_EXPORTER_PROMETHEUS_PORT
+    OTEL_EXPORTER_JAEGER_ENDPOINT OTEL_EXPORTER_ZIPKIN_ENDPOINT OTEL_EXPORTER_ZIPKIN_TIMEOUT OTEL_EXPORTER_OTLP_SPAN_INSECURE
+    OTEL_EXPORTER_OTLP_METRIC_INSECURE OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT OTEL_EXPORTER_OTLP_METRICS_CARDINALITY
+    OTEL_SERVICE_VERSION OTEL_ENTITIES OTEL_GO_X_EXEMPLAR OTEL_JAVAAGENT_ENABLED OTEL_DOTNET_AUTO_HOME
+    OTEL_NODE_RESOURCE_DETECTORS
+    OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
+    OTEL_BSP_MAX_CONCURRENT_EXPORTS OTEL_BSP_SCHEDULE_DELAY_MILLIS OTEL_METRICS_CARDINALITY_LIMIT OTEL_OPERATOR_NAMESPACE
+"""
+
+
+def test_a_variable_of_another_component_is_left_in_peace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A right variable of another part of OpenTelemetry is told as a slip."""
+    resolve("shop", {}, environ=dict.fromkeys(OF_OTHERS.split(), "x"), start_dir=folder(tmp_path))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "better"),
+    [
+        ("http://localhost:4318/v1/traces", "'http://localhost:4318'"),
+        ("https://collector.test/tenant/v1/logs/", "'https://collector.test/tenant'"),
+        ("https://collector.test/v1/metrics?key=open-sesame", "'https://collector.test?****'"),
+    ],
+)
+def test_a_signals_path_in_the_general_endpoint_is_told(
+    endpoint: str, better: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An endpoint with the path of one signal sends all signals nowhere, and nothing says why."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    settings = resolve("shop", {}, environ=environ, start_dir=folder(tmp_path))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "endpoint (from OTEL_EXPORTER_OTLP_ENDPOINT) is" in line
+    assert f"did you mean {better}?" in line
+    assert SECRET not in line
+    assert settings.endpoint == (endpoint,)
+
+
+def test_a_signals_path_in_its_own_endpoint_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The right way of naming one signal's endpoint, or gRPC's, is told as a slip."""
+    environ = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4318/v1/traces"}
+    resolve("shop", {}, environ=environ, start_dir=folder(tmp_path))
+    assert capsys.readouterr().err == ""
