@@ -20,6 +20,7 @@ import otel_kit
 from otel_kit import _guard
 from otel_kit.errors import SettingError
 from otel_kit.instrument import _sql
+from otel_kit.instrument.sqlalchemy.database import database_of
 from otel_kit.testing import Captured, capture
 
 
@@ -391,12 +392,43 @@ def test_a_listener_of_the_programs_that_raises(captured: Captured, engine: Engi
     assert seen == ["SELECT 1", "SELECT * FROM orders"]
 
 
+def test_a_comment_that_is_new_each_time_does_not_make_another_statement(
+    captured: Captured, engine: Engine
+) -> None:
+    """Each text of a program that puts comments of its own on its statements is parsed and kept anew."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def commented(conn: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> tuple[str, Any]:
+        return f"{statement} /* {len(captured.spans)} */", parameters
+
+    with engine.connect() as connection:
+        for _ in range(5):
+            connection.execute(text("SELECT 1"))
+    assert [s.attributes["db.query.text"] for s in captured.spans] == ["SELECT ?"] * 5
+    assert [text for text in database_of(engine)._known if "SELECT" in text] == ["SELECT 1"]
+
+
+def test_what_is_open_before_the_watch_is_seen_from_its_next_transaction_on(tmp_path: Path) -> None:
+    """A connection that was taken before telemetry was on is never seen, or SQLAlchemy's own first questions are."""
+    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        connection.rollback()
+        with capture(instrument=("sqlalchemy",)) as caught:
+            connection.exec_driver_sql("SELECT 2 FROM sqlite_master")
+            other = create_engine(f"sqlite:///{tmp_path}/new.db")
+            with other.connect() as second:
+                second.exec_driver_sql("SELECT 3")
+            assert [s.name for s in caught.spans] == ["SELECT sqlite_master", "SELECT"]
+    engine.dispose()
+
+
 def test_the_comment_names_the_statements_span(captured: Captured, engine: Engine) -> None:
     """On request the database does not see the span's id, or the span's text has the comment."""
     _sql.use(_sql.Sql(commenter=True))
     sent: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda c, u, statement, *rest: sent.append(statement))
     with engine.connect() as connection:
+        connection.connection.driver_connection.set_trace_callback(sent.append)  # type: ignore[union-attr]
         connection.execute(text("SELECT 1;"))
     span = captured.span("SELECT")
     trace, own = format(span.context.trace_id, "032x"), format(span.context.span_id, "016x")

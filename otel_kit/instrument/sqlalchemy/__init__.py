@@ -1,7 +1,7 @@
-"""SQLAlchemy 2.0 and 2.1, sync and asyncio, Core and ORM: our own listeners on the ``Engine`` and ``Pool`` classes.
+"""SQLAlchemy 2.0 and 2.1, sync and asyncio, Core and ORM: our own hooks on the ``Engine``, ``Connection`` and ``Pool`` classes.
 
 contrib's package is not used: it follows single engines, refuses SQLAlchemy 2.1, and its spans lack rows, durations, transactions
-and the table's name. Listeners on the classes see every engine, whenever and by whichever name of ``create_engine`` it was made.
+and the table's name. Hooks on the classes see every engine, whenever and by whichever name of ``create_engine`` it was made.
 
 - ``queries``: a span and a measurement per statement · ``statement``: its text without values, and its summary
 - ``database``: what is known about an engine's database · ``failure``: what drivers' exceptions say · ``parameters``, ``comment``
@@ -78,7 +78,7 @@ def _claim(ours: bool) -> None:
 
 
 def _install() -> None:
-    """Add the listeners, once in a process: see ``state`` for why they stay."""
+    """Add the hooks, once in a process: see ``state`` for why they stay."""
     global _installed
     if _installed:
         return
@@ -86,20 +86,7 @@ def _install() -> None:
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.pool import Pool
 
-    event.listen(Engine, "before_cursor_execute", queries.before, retval=True)
-    listeners: dict[str, Callable[..., None]] = {
-        "after_cursor_execute": queries.after,
-        "handle_error": queries.failed,
-        "begin": transactions.begun,
-        "begin_twophase": transactions.begun,
-        "prepare_twophase": transactions.prepared,
-        "savepoint": transactions.savepoint,
-        "release_savepoint": transactions.released,
-        "rollback_savepoint": transactions.rolled_back,
-    }
-    for name, listener in listeners.items():
-        event.listen(Engine, name, listener)
-    on_pool = {
+    on_pool: dict[str, Callable[..., None]] = {
         "connect": pools.connected,
         "checkin": pools.returned,
         "close": pools.closed,
@@ -107,7 +94,16 @@ def _install() -> None:
     }
     for name, listener in on_pool.items():
         event.listen(Pool, name, listener)
-    _wrap(Engine, "raw_connection", pools.taking)
+    _wrap(Engine, "raw_connection", functools.partial(pools.taking, watch=queries.watch))
+    for name in ("_begin_impl", "_begin_twophase_impl"):
+        _wrap(Connection, name, functools.partial(transactions.beginning, watch=queries.watch))
+    for name, step in (
+        ("_prepare_twophase_impl", "prepare"),
+        ("_savepoint_impl", "savepoint"),
+        ("_release_savepoint_impl", "release_savepoint"),
+        ("_rollback_to_savepoint_impl", "rollback_savepoint"),
+    ):
+        _wrap(Connection, name, functools.partial(transactions.stepping, name=step))
     for name, outcome in (
         ("_commit_impl", transactions.COMMIT),
         ("_rollback_impl", transactions.ROLLBACK),

@@ -52,12 +52,18 @@ class Watched:
         self.queues = hasattr(pool, "_max_overflow")
 
 
-def taking(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """``Engine.raw_connection`` with a watch on it."""
+def taking(original: Callable[[Any], Any], watch: Callable[[Any], None]) -> Callable[[Any], Any]:
+    """``Engine.raw_connection`` with a watch on it.
+
+    Args:
+        original: the method.
+        watch: given the engine's dialect, each time.
+    """
 
     def raw_connection(engine: Any) -> Any:
         if not State.on:
             return original(engine)
+        watch(engine.dialect)
         watched, token, began = _watched_of(engine), object(), perf_counter()
         watched.waiting.add(token)
         try:

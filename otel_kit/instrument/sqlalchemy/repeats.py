@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opentelemetry.trace import Span, get_current_span
+from opentelemetry.trace import Span
 
 from otel_kit import semconv
 from otel_kit.instrument.sqlalchemy.database import Described
@@ -40,9 +40,8 @@ class Place:
         self.attributes, self.relationship, self.count, self.total = attributes, relationship, count, total
 
 
-def count(described: Described, duration: float, context: Any, most: int) -> None:
-    """Count a statement for the span that is current."""
-    span = get_current_span()
+def count(span: Span, described: Described, duration: float, context: Any, most: int) -> None:
+    """Count a statement for the span that it was made in."""
     if not span.is_recording() or not hasattr(span, "__dict__"):
         return
     seen = span.__dict__.get(KEY)

@@ -1,13 +1,13 @@
 """Whether SQL is watched at all.
 
-SQLAlchemy's listeners stay where they are once they were added: it keeps them in deques, and a thread that is in the middle of
-its statement gets a RuntimeError when one is taken out. So they ask here.
+The hooks stay where they are once they were added: SQLAlchemy keeps listeners in deques, and a thread that is calling them gets
+a RuntimeError when one is taken out; and each dialect has its own. So they ask here.
 """
 
 from __future__ import annotations
 
 
 class State:
-    """Read by every listener."""
+    """Read by every hook."""
 
     on = False

@@ -48,10 +48,27 @@ def parent(conn: Any) -> Context | None:
     return transaction.context
 
 
-def begun(conn: Any, *_: Any) -> None:
+def beginning(original: Callable[..., Any], watch: Callable[[Any], None]) -> Callable[..., Any]:
+    """One of the methods of SQLAlchemy's connection that begin a transaction, with a watch on it.
+
+    Args:
+        original: the method.
+        watch: given the dialect first: the connection may have been made before there was a watch.
+    """
+
+    def begin(conn: Any, *args: Any, **kwargs: Any) -> Any:
+        if State.on:
+            watch(conn.dialect)
+            begun(conn)
+        return original(conn, *args, **kwargs)
+
+    return begin
+
+
+def begun(conn: Any) -> None:
     """A transaction begins."""
     how = current().transactions
-    if not State.on or how == "off":
+    if how == "off":
         return
     try:
         span = None
@@ -65,24 +82,14 @@ def begun(conn: Any, *_: Any) -> None:
         _guard.contained("instrument.sqlalchemy", error)
 
 
-def savepoint(conn: Any, name: Any = None, *_: Any) -> None:
-    """A savepoint is set."""
-    _step(conn, "savepoint")
+def stepping(original: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """One of the methods that do something within a transaction, told of by an event."""
 
+    def step(conn: Any, *args: Any, **kwargs: Any) -> Any:
+        _step(conn, name)
+        return original(conn, *args, **kwargs)
 
-def released(conn: Any, name: Any = None, *_: Any) -> None:
-    """A savepoint is given up, its work kept."""
-    _step(conn, "release_savepoint")
-
-
-def rolled_back(conn: Any, name: Any = None, *_: Any) -> None:
-    """The work since a savepoint is undone."""
-    _step(conn, "rollback_savepoint")
-
-
-def prepared(conn: Any, *_: Any) -> None:
-    """The first of two phases is over."""
-    _step(conn, "prepare")
+    return step
 
 
 def ending(original: Callable[..., None], outcome: str) -> Callable[..., None]:
