@@ -6,6 +6,7 @@ part, and never reach the next request of the thread.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -149,14 +150,21 @@ def _closed(exchange: Exchange, context: contextvars.Context, close: Any) -> Non
 class _Response:
     """The parts of a response, each made in the request's own context."""
 
-    __slots__ = ("_context", "_exchange", "_next", "_parts")
+    __slots__ = ("_context", "_exchange", "_is_closed", "_next", "_parts")
 
     def __init__(self, parts: Any, exchange: Exchange, context: contextvars.Context) -> None:
         self._parts, self._exchange, self._context = parts, exchange, context
         self._next: Callable[[], bytes] | None = None
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
+
+    def __del__(self) -> None:
+        """Nobody closed it, as test clients do not: a generator that is left would end outside of its context, and fail."""
+        if not self._is_closed:
+            with contextlib.suppress(Exception):
+                self.close()
 
     def __next__(self) -> bytes:
         try:
@@ -177,6 +185,7 @@ class _Response:
 
     def close(self) -> None:
         """The server is done, with all parts or, where the client has left, before."""
+        self._is_closed = True
         try:
             if not self._exchange.is_over and not self._is_complete():
                 self._exchange.disconnected = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -93,6 +94,31 @@ def test_streams_keep_their_ids_and_last_until_closed(captured: Any) -> None:
     assert {record.attributes["user.id"] for record in parts} == {"ada"}
     assert {record.span_id for record in parts} == {whole.context.span_id, left.context.span_id}
     assert otel_kit.current_context() == {}
+
+
+def test_a_stream_that_nobody_reads_or_closes_ends_in_its_context(captured: Any) -> None:
+    """A test that asks Flask for a stream and looks at the status only has an error of Flask's, or no span."""
+    flask = pytest.importorskip("flask")
+    app, ends = flask.Flask("shop"), []
+    app.teardown_request(lambda error: ends.append(type(error).__name__))
+
+    @app.get("/stream")
+    def stream() -> Any:
+        def parts() -> Iterator[str]:
+            for _ in range(3):
+                yield flask.request.path
+
+        return flask.Response(flask.stream_with_context(parts()))
+
+    instrument.flask(app)
+    try:
+        assert app.test_client().get("/stream").status_code == 200
+        gc.collect()
+    finally:
+        instrument.flask.undo()
+    (span,) = server_spans(captured)
+    assert (span.name, span.attributes["otel_kit.http.disconnected"]) == ("GET /stream", True)
+    assert ends[-2:] == ["NoneType", "GeneratorExit"]
 
 
 def test_errors_in_the_call_and_in_the_middle(captured: Any) -> None:
