@@ -233,6 +233,22 @@ def test_failures_are_seen(receiver: Receiver, delivered: Run) -> None:
     assert all(s.data.end_time_unix_nano - s.data.start_time_unix_nano > 400_000_000 for s in slow)
 
 
+def test_failures_say_what_kind_they_are(receiver: Receiver, delivered: Run) -> None:
+    """The unknown product has no category, is not told as new, or the slow report does not say where its time went."""
+    records = [(item.data, attributes(item.data)) for item in received(receiver, "logs")]
+    unknown = [found for _, found in records if found.get("exception.type") == "sqlalchemy.exc.NoResultFound"]
+    assert {found["otel_kit.error.category"] for found in unknown} == {"not_found"}
+    assert len({found["otel_kit.error.fingerprint"] for found in unknown}) == 1
+    bodies = [record.body.string_value for record, _ in records]
+    assert sum(body.startswith("first seen: sqlalchemy.exc.NoResultFound in ") for body in bodies) == 1
+    slow = [
+        body
+        for body in bodies
+        if re.match(r"slow: report \d+ ms: database \d+ ms in 1 query, own code", body)
+    ]
+    assert len(slow) == visits(delivered, "/report")
+
+
 def test_the_restock_job_has_traces_of_its_own(receiver: Receiver, delivered: Run) -> None:
     """The background job's span is missing, has a parent, or lacks its run id or its SQL."""
     jobs = [item.data for item in received(receiver, "traces") if item.data.name == "restock"]

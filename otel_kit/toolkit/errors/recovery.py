@@ -12,7 +12,7 @@ from otel_kit.context import tally
 from otel_kit.context.parts import part
 from otel_kit.errors import ArgumentError
 from otel_kit.toolkit.errors._figures import counter
-from otel_kit.toolkit.errors.analysis import analyze
+from otel_kit.toolkit.errors.analysis import category_of
 from otel_kit.toolkit.errors.rules import full_name
 
 WHERE = "errors.recovery"
@@ -81,7 +81,7 @@ def _error(error: BaseException | None) -> dict[str, str]:
     error = error if error is not None else sys.exception()
     if not isinstance(error, BaseException):
         return {}
-    return {semconv.ERROR_TYPE: full_name(type(error)), semconv.ERROR_CATEGORY: analyze(error).category}
+    return {semconv.ERROR_TYPE: full_name(type(error)), semconv.ERROR_CATEGORY: category_of(error)}
 
 
 def _of_tenacity(state: Any) -> tuple[str, BaseException | None, int, float | None]:
