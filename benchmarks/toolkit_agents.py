@@ -32,7 +32,7 @@ def cases() -> dict[str, Case]:
         with workflow("order", id=7) as w:
             w.to("paid")
 
-    @agent.tool("search")
+    @otel_kit.agent.tool("search")
     def search(query: str) -> str:
         return query
 

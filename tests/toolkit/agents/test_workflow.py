@@ -56,11 +56,11 @@ def test_a_workflow_tells_of_start_changes_and_end(clock: list[float]) -> None:
         about = {"name": "order", "id": "7311"}
         assert told(seen) == [
             ("started", "INFO", {**about, "state": "started"}),
-            ("moved", "INFO", {**about, "state": "paid", "state.previous": "started", "state.duration": 2.0}),
+            ("moved", "INFO", {**about, "state": "paid", "previous_state": "started", "state_duration": 2.0}),
             (
                 "ended",
                 "INFO",
-                {**about, "state": "paid", "outcome": "completed", "duration": 5.0, "state.duration": 3.0},
+                {**about, "state": "paid", "outcome": "completed", "duration": 5.0, "state_duration": 3.0},
             ),
         ]
         moved = next(log for log in seen.logs if log.event_name.endswith("moved"))
@@ -170,7 +170,7 @@ def test_it_goes_on_in_another_process(run_program: Any) -> None:
             with workflow("order", id=7, carrier=sys.argv[1]) as w:
                 w.to("shipped")
             moved = [l for l in seen.logs if l.event_name.endswith("moved")][0]
-            print(json.dumps([moved.attributes["otel_kit.workflow.state.previous"],
+            print(json.dumps([moved.attributes["otel_kit.workflow.previous_state"],
                               seen.span("workflow order").links[0].context.span_id]))
         """,
         json.dumps(carrier),
