@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
     from otel_kit.toolkit.agents import agent, business_event, cost, workflow
-    from otel_kit.toolkit.code import traced
+    from otel_kit.toolkit.code import block, each, traced, watch_attributes
     from otel_kit.toolkit.code.measure import measure
     from otel_kit.toolkit.code.measured import measured
     from otel_kit.toolkit.code.operations import operations
@@ -77,7 +77,10 @@ _HOMES = {
     "agent": "otel_kit.toolkit.agents",
     "business_event": "otel_kit.toolkit.agents",
     "cost": "otel_kit.toolkit.agents",
+    "block": "otel_kit.toolkit.code",
+    "each": "otel_kit.toolkit.code",
     "workflow": "otel_kit.toolkit.agents",
+    "watch_attributes": "otel_kit.toolkit.code",
     "traced": "otel_kit.toolkit.code",
     "degraded": "otel_kit.toolkit.errors",
     "fallback": "otel_kit.toolkit.errors",
@@ -106,6 +109,7 @@ __all__ = [
     "analyze",
     "audit",
     "bind",
+    "block",
     "bind_context",
     "business_event",
     "carry",
@@ -114,6 +118,7 @@ __all__ = [
     "clear_context",
     "cost",
     "current_context",
+    "each",
     "degraded",
     "errors",
     "fallback",
@@ -134,6 +139,7 @@ __all__ = [
     "span",
     "traced",
     "track_changes",
+    "watch_attributes",
     "unbind_context",
     "workflow",
 ]

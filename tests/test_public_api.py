@@ -22,6 +22,7 @@ FRONT_DOOR = {
     "audit",
     "bind",
     "bind_context",
+    "block",
     "business_event",
     "carry",
     "check",
@@ -30,6 +31,7 @@ FRONT_DOOR = {
     "cost",
     "current_context",
     "degraded",
+    "each",
     "errors",
     "fallback",
     "get_logger",
@@ -50,6 +52,7 @@ FRONT_DOOR = {
     "traced",
     "track_changes",
     "unbind_context",
+    "watch_attributes",
     "workflow",
 }
 

@@ -49,7 +49,7 @@ def shown(name: str, value: object, longest: int = LONGEST, *, ask: bool = True)
         longest: in characters.
         ask: let objects say what they are; else only values of Python's own types are shown.
     """
-    return _cut(_without_secrets(name, written(value, ask=ask)), longest)
+    return cut(_without_secrets(name, written(value, ask=ask)), longest)
 
 
 def kept(name: str, value: object, *, ask: bool = True) -> Any:
@@ -57,7 +57,7 @@ def kept(name: str, value: object, *, ask: bool = True) -> Any:
     if type(value) in (int, float, bool):
         return redacted(name, value)
     if type(value) is str:
-        return _cut(_without_secrets(name, value[:READ]), LONGEST)
+        return cut(_without_secrets(name, value[:READ]), LONGEST)
     return shown(name, value, ask=ask)
 
 
@@ -117,5 +117,6 @@ def _without_secrets(name: str, text: str) -> str:
     return found if isinstance(found, str) else "…"
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """A text, cut where it is longer."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
