@@ -48,6 +48,7 @@ PAUSE = 0.0005
 # An endpoint that takes longer for a batch is not kept up with by pausing: then the oldest go.
 BRISK = 0.25
 REPEAT_SECONDS = 60.0
+MOST_SPARED = 1000
 
 
 class Ticket(NamedTuple):
@@ -60,6 +61,10 @@ class Ticket(NamedTuple):
 
 def _one(_: object) -> int:
     return 1
+
+
+def _never(_: object) -> bool:
+    return False
 
 
 class Batcher(Generic[T]):
@@ -77,6 +82,7 @@ class Batcher(Generic[T]):
         delay: how long an item waits for company at most, in seconds.
         timeout: how long one attempt may take, in seconds.
         weigh: what an item counts: 1, or the data points of a metric.
+        spare: whether an item is dropped only where next to nothing else is left to drop.
         remedy: what gives the queue more room, for the sentence on stderr that tells of a loss.
         started: called when the thread has been started, in the thread of whoever emitted first.
     """
@@ -93,6 +99,7 @@ class Batcher(Generic[T]):
         delay: float,
         timeout: float,
         weigh: Callable[[T], int] = _one,
+        spare: Callable[[T], bool] = _never,
         remedy: str = "",
         started: Callable[[], object] = lambda: None,
     ) -> None:
@@ -100,6 +107,7 @@ class Batcher(Generic[T]):
         self._capacity, self._batch_size = capacity, min(batch_size, capacity)
         self._remedy = remedy
         self._delay, self._timeout, self._weigh, self._started = delay, timeout, weigh, started
+        self._spare = spare
         self._reset()
 
     def _reset(self) -> None:
@@ -182,6 +190,7 @@ class Batcher(Generic[T]):
 
     def _drop_oldest(self) -> None:
         while self._queue and self._load > self._capacity:
+            self._pass_over_spared()
             weight = self._weigh(self._queue[0])
             if (
                 self._queue and self._load > self._capacity
@@ -190,6 +199,13 @@ class Batcher(Generic[T]):
                 self.ledger.waiting -= weight
                 self.ledger.dropped[QUEUE_FULL] += weight
                 self._queue.popleft()
+
+    def _pass_over_spared(self) -> None:
+        """Those to be spared go to the end, a bounded number of them: the caller is in the middle of the program's call."""
+        for _ in range(MOST_SPARED):
+            if not self._queue or not self._spare(self._queue[0]):
+                return
+            self._queue.rotate(-1)
 
     def _settle(self, weight: int, reason: str | None = None) -> None:
         """Take items off the waiting list. The caller holds the lock."""

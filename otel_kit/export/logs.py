@@ -191,6 +191,11 @@ class LoggerProvider(APILoggerProvider):
         return all([sink.force_flush(timeout_millis) for sink in self.inside.sinks])  # noqa: C419 (each is asked)
 
 
+def is_spared(record: ReadWriteLogRecord) -> bool:
+    """Whether a full queue drops other records before this one: what an auditor will ask for."""
+    return record.log_record.event_name == semconv.EVENT_AUDIT
+
+
 class LogQueue(LogRecordProcessor):
     """The sink that hands records to the batchers of the endpoints."""
 

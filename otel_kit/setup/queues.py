@@ -12,6 +12,7 @@ from otel_kit import _guard
 from otel_kit.export.batch import Batcher, flush_all
 from otel_kit.export.grace import Grace
 from otel_kit.export.ledger import Ledger, add_up
+from otel_kit.export.logs import is_spared
 from otel_kit.export.metrics import MOST_POINTS, pack, points_of
 from otel_kit.export.otlp import OtlpSender, address_of
 from otel_kit.export.outage import Outage
@@ -30,6 +31,12 @@ CONSOLE_TIMEOUT = 10.0
 LONGEST_WAIT = 24 * 3600.0
 # Metrics wait in the instruments when their queue is full.
 ROOM = {signal: BY_NAME[f"{signal}_queue_size"].variable for signal in ("traces", "logs")}
+
+ABOUT_ITEMS: dict[str, dict[str, Any]] = {
+    "traces": {},
+    "metrics": {"weigh": points_of},
+    "logs": {"spare": is_spared},
+}
 
 
 class Place(NamedTuple):
@@ -88,7 +95,7 @@ class Queues:
             batch_size=int(size),
             delay=delay,
             timeout=place.timeout,
-            **({"weigh": points_of} if place.signal == "metrics" else {}),
+            **ABOUT_ITEMS[place.signal],
             remedy=ROOM.get(place.signal, ""),
             started=self._started,
         )

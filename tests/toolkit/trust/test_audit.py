@@ -21,6 +21,7 @@ from otel_kit.errors import AuditError
 from otel_kit.testing import capture
 from otel_kit.toolkit.trust.trail import AuditTrail
 from otel_kit.toolkit.trust.verify import Verdict, verify
+from tests.receiver import Receiver, attributes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -154,6 +155,57 @@ def test_no_level_and_no_sampler_leaves_a_record_out(path: Path) -> None:
         with otel_kit.span("work"):
             otel_kit.audit("ann", "a", "x")
         assert len(captured.logs) == 1
+
+
+def test_a_full_queue_drops_other_records_first(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of audit events are pushed out of the queue by ordinary ones, or the books are wrong for it."""
+    monkeypatch.setattr("otel_kit.export.batch.FIRST_BACKOFF", 0.1)
+    telemetry = otel_kit.init_telemetry(
+        "shop",
+        endpoint=receiver.http,
+        logs_queue_size=100,
+        console="off",
+        process_metrics=False,
+        instrument=(),
+    )
+    log = otel_kit.get_logger("shop")
+    receiver.behave(hang=30)
+    log.info("under way")
+    assert not telemetry.force_flush(0.3)
+    for number in range(40):
+        otel_kit.audit("ann", "step", number)
+    for number in range(500):
+        log.info("ordinary", number=number)
+    books = telemetry.stats()["logs"]
+    assert books["accepted"] == books["waiting"] + books["dropped"]["queue_full"] == 541
+    receiver.behave()
+    assert receiver.wait_for(logs=books["waiting"])
+    events = [record.event_name for record in receiver.logs]
+    assert events.count("otel_kit.audit") == 40
+    numbers = [
+        attributes(record)["number"] for record in receiver.logs if record.body.string_value == "ordinary"
+    ]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == 499
+
+
+def test_a_queue_of_nothing_but_audit_events_is_bounded(receiver: Receiver) -> None:
+    """Records of audit events fill the memory of a program without a collector."""
+    receiver.behave(hang=30)
+    telemetry = otel_kit.init_telemetry(
+        "shop",
+        endpoint=receiver.http,
+        logs_queue_size=50,
+        console="off",
+        process_metrics=False,
+        instrument=(),
+    )
+    for number in range(200):
+        otel_kit.audit("ann", "step", number)
+    books = telemetry.stats()["logs"]
+    assert books["waiting"] == 50
+    assert books["dropped"] == {"queue_full": 150}
+    receiver.behave()
 
 
 def test_the_place_of_the_file_is_a_setting(path: Path, run_program) -> None:  # type: ignore[no-untyped-def]
