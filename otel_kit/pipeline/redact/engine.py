@@ -267,6 +267,9 @@ class Redactor:
             return self._marked("secret", surface)
         if isinstance(value, bytes | bytearray):
             return self._bytes(verdict, bytes(value), surface)
+        fields = getattr(kind, "_fields", None)
+        if fields and isinstance(value, tuple) and len(fields) == len(value):
+            return self._row(fields, tuple(value), surface)
         if kind is not dict and kind is not list and kind is not tuple:
             plain = clean_value(value)
             return value if _simple(plain) and plain is value else self._walk(verdict, plain, surface, walk)

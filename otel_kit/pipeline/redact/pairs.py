@@ -162,6 +162,9 @@ def valued(
         and (looks.numeric(value) or text.startswith("--- ", start - 4))
     ):
         return
+    # "self.secret = secret": source code that hands a variable on.
+    if not span.quoted and "." in key and value == key.rpartition(".")[2]:
+        return
     if not withheld(verdict, value) or (not span.quoted and _not_a_value(text, span, separator, verdict)):
         return
     end = _codes_end(text, span) if verdict.rule == "otp" and not span.quoted else span.end

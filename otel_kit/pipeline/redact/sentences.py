@@ -9,6 +9,7 @@ import re
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, longest_of
 from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork, bounded
+from otel_kit.pipeline.redact.prefilter import has_digit
 from otel_kit.pipeline.redact.vocabulary import PASSWORDS
 
 _NOUNS = longest_of(
@@ -26,7 +27,7 @@ _SECRET_NOUN = expression(
 )
 _CODE_NOUN = expression(
     r"""(?<![\w.\-])(?:(?:verification|security|login|log-in|sign-in|auth\w*|one[ -]time|2fa|two[ -]factor|mfa|sms|confirmation|reset|access|activation|backup|recovery|door|
-      bestätigungs|sicherheits|verifizierungs|anmelde|unlock|pairing|temporary|otp)[ -]?(?:code|pin|password|passcode|passwort)s?|otp|passcode|pin(?:[ ]code|[ ]number)?|tan|cvv2?|cvc2?|
+      bestätigungs|sicherheits|verifizierungs|anmelde|unlock|pairing|temporary|otp)[ -]?(?:code|pin|password|passcode|passwort|token)s?|otp|passcode|pin(?:[ ]code|[ ]number)?|tan|cvv2?|cvc2?|
       code[ ]de[ ](?:vérification|verification|sécurité|securite)|código(?:[ ]de[ ]\w+)?)
       (?:[ ](?:for|of)[ ][\w.@\-]{1,40})?
       (?:[ ]{0,2}(?:is|was|=|:|lautet|ist|est|es|–|-|→|[#])[ ]{0,2}|[ ]{1,2})(?:now[ ]|set[ ]to[ ])?['"`]?(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,2})(?![\w-]|[.,]\d)""",
@@ -123,8 +124,13 @@ STEMS_OF_NOUNS = (
     ),
     *("lozink", "slap", "zugang", "пар", "лоз", "сиф"),
 )
-_CODE_STEMS = ("code", "otp", "pin", "tan", "cvv", "cvc", "pass", "cod", "kod", "код", "验", "驗", "校", "認", "確", "인증", "확인")  # fmt: skip
+_CODE_STEMS = ("code", "tok", " to ", "otp", "pin", "tan", "cvv", "cvc", "pass", "cod", "kod", "код", "验", "驗", "校", "認", "確", "인증", "확인")  # fmt: skip
 _CODE_DIGITS = expression(r"\d{3}")
+
+
+_CODE_TO = expression(
+    r"\b(?:enter|use|type|text|reply)[ ](?P<value>\d{4,8})[ ]to[ ](?:verify|confirm|log|sign|continue|unlock|finish|complete|activate)\b"
+)
 
 
 def sentences(text: str, lower: str) -> Findings:
@@ -141,7 +147,7 @@ def sentences(text: str, lower: str) -> Findings:
 
 
 def _codes(lower: str) -> Findings:
-    for pattern in (_CODE_NOUN, _CODE_FIRST, _CODE_USED):
+    for pattern in (_CODE_NOUN, _CODE_FIRST, _CODE_USED, _CODE_TO):
         for match in bounded(pattern, lower):
             if not _UNITS.match(lower, match.end()):
                 yield Finding(match.start("value"), match.end("value"), "otp")
@@ -224,7 +230,7 @@ def _paired(value: str) -> bool:
 def _chosen(value: str) -> bool:
     """Whether somebody made the value up as a password: three kinds of characters, and no word."""
     kinds = sum(1 for kind in looks.CLASSES if kind.search(value))
-    return kinds >= 3 and looks.strong(value) and not looks.wordy(value.strip("!?*#"))
+    return kinds >= 3 and has_digit(value) and looks.strong(value) and not looks.wordy(value.strip("!?*#"))
 
 
 def _mixed(text: str, lower: str) -> Findings:

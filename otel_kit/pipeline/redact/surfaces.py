@@ -255,16 +255,25 @@ def redact_scope(redactor: Redactor, scope: Any) -> Any:
         scope.version and redactor.text(scope.version, "scope"),
     )
     attributes = redact_attributes(redactor, scope.attributes, "scope")
-    if name is scope.name and version is scope.version and attributes is scope.attributes:
+    schema_url = scope.schema_url and redactor.text(scope.schema_url, "scope")
+    if (
+        name is scope.name
+        and version is scope.version
+        and attributes is scope.attributes
+        and schema_url is scope.schema_url
+    ):
         redactor.known_scope = scope
         return scope
-    return InstrumentationScope(name, version, scope.schema_url, attributes)
+    return InstrumentationScope(name, version, schema_url, attributes)
 
 
 def redact_resource(redactor: Redactor, resource: Resource) -> Resource:
     """A resource without secrets: once, where it is built."""
     attributes = redact_attributes(redactor, resource.attributes, "resource")
-    return resource if attributes is resource.attributes else Resource(dict(attributes), resource.schema_url)
+    schema_url = redactor.text(resource.schema_url or "", "resource")
+    if attributes is resource.attributes and schema_url == (resource.schema_url or ""):
+        return resource
+    return Resource(dict(attributes), schema_url)
 
 
 def redact_mapping(redactor: Redactor, values: Mapping[str, Any], surface: str) -> Mapping[str, Any]:
@@ -288,12 +297,17 @@ def redact_metrics(redactor: Redactor, data: MetricsData) -> MetricsData:
 
 def _resource_metrics(redactor: Redactor, part: Any) -> Any:
     scopes = _each(part.scope_metrics, lambda scope: _scope_metrics(redactor, scope))
-    return _replaced(part, scope_metrics=scopes)
+    return _replaced(part, scope_metrics=scopes, schema_url=_url(redactor, part.schema_url))
 
 
 def _scope_metrics(redactor: Redactor, part: Any) -> Any:
     metrics = _each(part.metrics, lambda metric: _metric(redactor, metric))
-    return _replaced(part, scope=redact_scope(redactor, part.scope), metrics=metrics)
+    scope, schema_url = redact_scope(redactor, part.scope), _url(redactor, part.schema_url)
+    return _replaced(part, scope=scope, metrics=metrics, schema_url=schema_url)
+
+
+def _url(redactor: Redactor, schema_url: str | None) -> str | None:
+    return schema_url and redactor.text(schema_url, "scope")
 
 
 def _metric(redactor: Redactor, metric: Any) -> Any:

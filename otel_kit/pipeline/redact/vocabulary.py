@@ -140,7 +140,7 @@ _ALWAYS = {
         """,
     "token": """
         access token; refresh token; refresh tok; access tok; auth tok; honeycomb team; auth token; oauth token; id token; api token; bearer token; session token;
-        bot token; user token; client token; personal access token; security token; csrf token; device token;
+        bot token; session token id; user token; client token; personal access token; security token; csrf token; device token;
         push token; registration token; verification token; reset token; login token; service token; deploy token;
         job token; runner token; web token; secret token; private token; upload token; download token; invite token;
         activation token; confirmation token; magic token; sso token; mfa token; registry token; npm token; gh token;
@@ -154,7 +154,7 @@ _ALWAYS = {
     "otp": """
         otp code; mfa code; 2 fa code; fa code; factor code; totp code; verification code; security code; auth code; login code;
         sms code; one time code; one time password; one time passcode; authentication code; authorization code;
-        access code; recovery code; recovery codes; backup codes; confirmation code; activation code; reset code;
+        access code; recovery code; recovery codes; backup code; backup codes; confirmation code; activation code; reset code;
         device code; pairing code; code verification; code de verification; code de securite;
         codigo de verificacion; codigo de seguridad; bestatigungscode; sicherheitscode; verifizierungscode; tan;
         scratch codes; scratch code; unlock code; door code; puk; puk code; codigo verificacion; mobile tan
@@ -186,7 +186,7 @@ _RANDOM = {
         """,
     "key": "key; keys; schlussel; schluessel; cle; chiave; llave; chave; sleutel; ключ; nyckel; avain",
     "secret_id": "secret id; role secret",
-    "backup_code": "backup code; invite code; invitation code; magic code; secret code; code challenge",
+    "backup_code": "invite code; invitation code; magic code; secret code; code challenge",
     "webhook": "webhook; webhook url; hook url; callback secret; incoming webhook; slack webhook url; slack url",
     "private": "private",
     "license": "license; licence; serial; activation",
