@@ -33,7 +33,7 @@ def is_wanted(chosen: sdk.ExemplarFilter, taken: Any) -> bool:
 
 
 class Reservoir(sdk.ExemplarReservoir):
-    """One exemplar for each bucket of a histogram, the latest; for sums and gauges one of all, each as likely as the others.
+    """One exemplar for each bucket of a histogram, one in all for sums and gauges; each measurement is as likely as the others.
 
     Args:
         boundaries: the histogram's; none for the others.
@@ -41,21 +41,20 @@ class Reservoir(sdk.ExemplarReservoir):
 
     __slots__ = ("_boundaries", "_kept", "_seen")
 
-    def __init__(self, boundaries: Sequence[float] | None = None) -> None:
+    def __init__(self, boundaries: Sequence[float] = ()) -> None:
         self._boundaries = boundaries
-        self._seen, self._kept = 0, self._empty()
+        self._empty()
 
-    def _empty(self) -> list[_Kept | None]:
-        return [None] * (1 if self._boundaries is None else len(self._boundaries) + 1)
+    def _empty(self) -> None:
+        places = len(self._boundaries) + 1
+        self._seen, self._kept = [0] * places, list[_Kept | None]([None] * places)
 
     def offer(self, value: float, time_unix_nano: int, attributes: Any, context: Any) -> None:
         """Keep a measurement, or not."""
-        if self._boundaries is not None:
-            place = bisect_left(self._boundaries, value)
-        else:
-            place, self._seen = 0, self._seen + 1
-            if random() * self._seen >= 1:
-                return
+        place = bisect_left(self._boundaries, value) if self._boundaries else 0
+        seen = self._seen[place] = self._seen[place] + 1
+        if random() * seen >= 1:
+            return
         span: Any = context.get(_SPAN_KEY)
         if span is None:
             self._kept[place] = value, time_unix_nano, attributes, None, None
@@ -68,7 +67,8 @@ class Reservoir(sdk.ExemplarReservoir):
 
     def collect(self, point_attributes: Any) -> list[sdk.Exemplar]:
         """What was kept, without the attributes that the point has anyhow; and begin anew."""
-        kept, self._kept, self._seen = self._kept, self._empty(), 0
+        kept = self._kept
+        self._empty()
         return [_exemplar(one, point_attributes or {}) for one in kept if one is not None]
 
 

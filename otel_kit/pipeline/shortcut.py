@@ -26,12 +26,14 @@ Take = Callable[["Taken", bool], None]
 
 
 class Taken:
-    """A measurement, with what an aggregation reads of the SDK's."""
+    """A measurement, with what an aggregation reads of the SDK's. Filled in where it is made, which saves a call."""
 
     __slots__ = ("attributes", "context", "time_unix_nano", "value")
 
-    def __init__(self, value: float, time: int, attributes: dict[str, Any], context: Any) -> None:
-        self.value, self.time_unix_nano, self.attributes, self.context = value, time, attributes, context
+    value: float
+    time_unix_nano: int
+    attributes: dict[str, Any]
+    context: Any
 
 
 class Way:
@@ -44,8 +46,9 @@ class Way:
 
     def take(self, amount: float, context: Any) -> None:
         """Count a measurement in each."""
-        context = context or _runtime.get_current()
-        taken = Taken(amount, time_ns(), self._attributes, context)
+        taken = object.__new__(Taken)
+        taken.value, taken.time_unix_nano, taken.attributes = amount, time_ns(), self._attributes
+        taken.context = context or _runtime.get_current()
         wanted = is_wanted(self._config.exemplar_filter, taken)
         for take in self._takers:
             take(taken, wanted)
