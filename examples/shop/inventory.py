@@ -10,11 +10,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 import otel_kit
-from examples.shop.models import PRICES, Inventory, Shelf, open_database
+from examples.shop.models import PRICES, Inventory, Shelf, data_folder, open_database
 from examples.shop.restock import Restocking
 from examples.shop.service import serve_wsgi
 
-telemetry = otel_kit.init_telemetry("inventory", baggage_ids=["user_id"])
+telemetry = otel_kit.init_telemetry(
+    "inventory", baggage_ids=["user_id"], audit_file=data_folder() / "inventory.audit.jsonl"
+)
 log = otel_kit.get_logger(__name__)
 
 app = Flask(__name__)

@@ -40,10 +40,14 @@ class Order(Storefront):
     amount: Mapped[float]
 
 
+def data_folder() -> Path:
+    """Where the shop keeps its files."""
+    return Path(os.environ.get("SHOP_DATA", "."))
+
+
 def open_database(tables: type[DeclarativeBase]) -> Engine:
     """The database of a service, made when it is not there, in the folder ``SHOP_DATA``."""
-    folder = Path(os.environ.get("SHOP_DATA", "."))
-    engine = create_engine(f"sqlite:///{folder / tables.__name__.lower()}.db")
+    engine = create_engine(f"sqlite:///{data_folder() / tables.__name__.lower()}.db")
     event.listen(engine, "connect", _add_sleep)
     tables.metadata.create_all(engine)
     return engine

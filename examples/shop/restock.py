@@ -28,6 +28,8 @@ def restock(engine: Engine) -> None:
             session.commit()
         for product in products:
             refills.add(1, {"product": product})
+            otel_kit.audit("restock", "shelf.fill", product, after={"pieces": FULL})
+        otel_kit.check("shelves that were not full", len(products), max=5, warn_max=4)
         log.info("shelves filled", products=list(products))
 
 

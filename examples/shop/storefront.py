@@ -65,6 +65,7 @@ def report() -> dict[str, Any]:
     query = select(func.count(), func.coalesce(func.sum(Order.amount), 0), func.sleep(0.4)).select_from(Order)
     with otel_kit.measure("report", slower_than=0.3), Session(engine) as session:
         count, amount, _ = session.execute(query).one()
+    otel_kit.security.data_access("sales", "manager", records=count)
     log.info("sales reported", orders=count, amount=amount)
     return {"orders": count, "amount": amount}
 

@@ -20,34 +20,7 @@ from otel_kit.toolkit.data.table import table_of
 PASS, WARN, FAIL = "pass", "warn", "fail"
 _LEVELS = {PASS: INFO, WARN: WARNING, FAIL: ERROR}
 Number = int | float
-
-
-class Check(NamedTuple):
-    """What came of a check. True in a condition unless it failed.
-
-    Attributes:
-        name: what was looked at.
-        value: what was found.
-        outcome: ``pass``, ``warn`` or ``fail``.
-        limit: what was allowed, in words.
-    """
-
-    name: str
-    value: Any
-    outcome: str
-    limit: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether it did not fail."""
-        return self.outcome != FAIL
-
-    def __bool__(self) -> bool:
-        return self.passed
-
-    def __str__(self) -> str:
-        allowed = f" ({self.limit})" if self.limit else ""
-        return f"{self.name}: {_shown(self.value)}{allowed} {self.outcome}"
+_NUMBERS = frozenset((int, float))
 
 
 class Limits(NamedTuple):
@@ -59,15 +32,37 @@ class Limits(NamedTuple):
     warn_max: Number | None = None
 
     def outcome(self, value: Any) -> str:
-        """What becomes of a value: a truth passes as such, None and what is no number fail."""
-        if isinstance(value, bool) and not any(limit is not None for limit in self):
-            return PASS if value else FAIL
-        number = _number(value)
-        if number is None:
+        """What becomes of a value: a truth passes as such, None and what is no number fail.
+
+        Raises:
+            ArgumentError: a limit is no number, or there is none and the value is no truth.
+        """
+        low, high, warn_low, warn_high = self
+        if low is high is warn_low is warn_high is None:
+            return self._outcome_of_truth(value)
+        for limit in self:
+            if limit is not None and type(limit) not in _NUMBERS:
+                self._require_numbers()
+        number = value if type(value) in _NUMBERS else _number(value)
+        if number is None or number != number:
             return FAIL
-        if not _within(number, self.min, self.max):
+        if (low is not None and number < low) or (high is not None and number > high):
             return FAIL
-        return PASS if _within(number, self.warn_min, self.warn_max) else WARN
+        if (warn_low is not None and number < warn_low) or (warn_high is not None and number > warn_high):
+            return WARN
+        return PASS
+
+    def _outcome_of_truth(self, value: Any) -> str:
+        if type(value).__name__ not in ("bool", "bool_"):  # numpy has its own
+            raise ArgumentError(
+                "check(max)", None, "a limit: min, max, warn_min or warn_max; or a truth as value"
+            )
+        return PASS if value else FAIL
+
+    def _require_numbers(self) -> None:
+        for word, limit in self._asdict().items():
+            if limit is not None and _number(limit) is None:
+                raise ArgumentError(f"check({word})", limit, "a number")
 
     def __str__(self) -> str:
         words = (
@@ -77,6 +72,35 @@ class Limits(NamedTuple):
             ("warn above", self.warn_max),
         )
         return ", ".join(f"{word} {_shown(limit)}" for word, limit in words if limit is not None)
+
+
+class Check(NamedTuple):
+    """What came of a check. True in a condition unless it failed.
+
+    Attributes:
+        name: what was looked at.
+        value: what was found.
+        outcome: ``pass``, ``warn`` or ``fail``.
+        limits: what was allowed.
+    """
+
+    name: str
+    value: Any
+    outcome: str
+    limits: Limits
+
+    @property
+    def passed(self) -> bool:
+        """Whether it did not fail."""
+        return self.outcome != FAIL
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        words = str(self.limits)
+        allowed = f" ({words})" if words else ""
+        return f"{self.name}: {_shown(self.value)}{allowed} {self.outcome}"
 
 
 def check(
@@ -217,15 +241,9 @@ class checks:
 
 
 def _checked(name: str, value: Any, limits: Limits, set_name: str) -> Check:
-    for word, limit in limits._asdict().items():
-        if limit is not None and _number(limit) is None:
-            raise ArgumentError(f"check({word})", limit, "a number")
-    if not isinstance(value, bool) and all(limit is None for limit in limits):
-        raise ArgumentError(
-            "check(max)", None, "a limit: min, max, warn_min or warn_max; or a truth as value"
-        )
-    found = Check(text(name), value, limits.outcome(value), str(limits))
-    tally.tell("check", name=found.name, passed=found.passed, outcome=found.outcome, value=value)
+    found = Check(name if type(name) is str else text(name), value, limits.outcome(value), limits)
+    if tally.is_counting():
+        tally.tell("check", name=found.name, passed=found.passed, outcome=found.outcome, value=value)
     if data.on:
         _tell(found, set_name, caller(sys._getframe(1)))
     return found
@@ -245,8 +263,9 @@ def _tell(found: Check, set_name: str, frame: FrameType) -> None:
             **named,
             semconv.CHECK_VALUE: found.value if number is not None else text(found.value)[:200],
             semconv.CHECK_OUTCOME: found.outcome,
-            **({semconv.CHECK_LIMIT: found.limit} if found.limit else {}),
         }
+        if words := str(found.limits):
+            facts[semconv.CHECK_LIMIT] = words
         body = f"{set_name}: {found}" if set_name else str(found)
         _emit(found.outcome, body, semconv.EVENT_CHECK, facts, frame)
     except Exception as error:
@@ -278,10 +297,6 @@ def _number(value: Any) -> float | None:
     except Exception:
         return None
     return None if number != number or isinstance(value, str | bytes) else number
-
-
-def _within(number: float, low: Number | None, high: Number | None) -> bool:
-    return (low is None or number >= low) and (high is None or number <= high)
 
 
 def _age(newest: Any) -> float | None:
