@@ -36,19 +36,34 @@ news = News()
 class _Describer:
     describe: Describe | None = None
     told: Told | None = None
+    brief: Describe | None = None
 
 
 _describer = _Describer()
 
 
-def describe_with(describe: Describe | None, told: Told | None = None) -> None:
+def describe_with(describe: Describe | None, told: Told | None = None, brief: Describe | None = None) -> None:
     """Have each exception that is told described by this function; None for no longer.
 
     Args:
         describe: gives the attributes.
         told: called with them when an exception is told first, once for each trace, with the span that it is told in.
+        brief: gives those that hold wherever the exception has got to.
     """
-    _describer.describe, _describer.told = describe, told
+    _describer.describe, _describer.told, _describer.brief = describe, told, brief
+
+
+def brief_of(exception: BaseException) -> Mapping[str, AttributeValue]:
+    """The attributes for the span of a call that fails, while the exception is still on its way to the program, which may
+    deal with it: it is not told yet, does not count, and its traceback is not complete.
+    """
+    if _describer.brief is None:
+        return _NOTHING
+    try:
+        return _describer.brief(exception)
+    except Exception as error:
+        _guard.contained("describing an exception", error)
+        return _NOTHING
 
 
 def description_of(

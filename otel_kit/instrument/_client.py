@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
+from otel_kit.context.described import brief_of
 from otel_kit.context.parts import part
 from otel_kit.instrument._client_choice import current
 from otel_kit.instrument._client_template import KEY as _TEMPLATE_KEY
@@ -189,7 +190,7 @@ class Call:
         try:
             kind = self._counted[semconv.ERROR_TYPE] = type_name(error)
             if isinstance(error, Exception):
-                self.span.set_attribute(semconv.ERROR_TYPE, kind)
+                self.span.set_attributes({semconv.ERROR_TYPE: kind, **brief_of(error)})
                 # An event and no log record: a program that catches this has dealt with it. No stack either: it
                 # would show the client library's inside, and costs more than the rest of the span.
                 message = _text(error)

@@ -25,6 +25,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
+from otel_kit.context.described import brief_of
 from otel_kit.instrument._instruments import Instruments
 
 SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -184,7 +185,7 @@ class _Operation:
         try:
             kind = self._counted[semconv.ERROR_TYPE] = _type_name(error)
             if isinstance(error, Exception):
-                self._span.set_attribute(semconv.ERROR_TYPE, kind)
+                self._span.set_attributes({semconv.ERROR_TYPE: kind, **brief_of(error)})
                 message = _message(error)
                 status = _STATUS.match(message)
                 if status:

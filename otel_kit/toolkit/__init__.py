@@ -30,8 +30,13 @@ def _describe(exception: BaseException) -> Mapping[str, AttributeValue]:
     return found
 
 
+def _brief(exception: BaseException) -> Mapping[str, AttributeValue]:
+    found: Mapping[str, AttributeValue] = import_module(_TELLING).brief(exception)
+    return found
+
+
 def _told(exception: BaseException, description: Mapping[str, Any], span_context: SpanContext) -> None:
     import_module(_TELLING).told(exception, description, span_context)
 
 
-describe_with(_describe, _told)
+describe_with(_describe, _told, _brief)

@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
+from otel_kit.context.described import brief_of
 from otel_kit.instrument._sql import Sql, current
 from otel_kit.instrument.sqlalchemy import comment, repeats, slow, transactions
 from otel_kit.instrument.sqlalchemy.database import Described, database_of, rows_of
@@ -144,7 +145,7 @@ class Query:
         try:
             facts = facts_of(error)
             if isinstance(error, Exception):
-                self._span.set_attributes(facts)
+                self._span.set_attributes({**facts, **brief_of(error)})
                 self._span.set_status(StatusCode.ERROR, sentence(error))
             elif _is_cancellation(error):
                 self._span.set_attribute(semconv.EVENT_CANCELLED, True)

@@ -12,7 +12,7 @@ from otel_kit import semconv
 from otel_kit.context.described import news
 from otel_kit.context.parts import part
 from otel_kit.toolkit.errors._figures import counter
-from otel_kit.toolkit.errors.analysis import analyze
+from otel_kit.toolkit.errors.analysis import analyze, category_of
 from otel_kit.toolkit.errors.news import look
 from otel_kit.toolkit.errors.rules import full_name
 
@@ -22,6 +22,11 @@ _part = part("errors")
 def describe(exception: BaseException) -> Mapping[str, AttributeValue]:
     """Its category, severity, fingerprint and suggestions; nothing while this part is off."""
     return analyze(exception).attributes if _part.on else {}
+
+
+def brief(exception: BaseException) -> Mapping[str, AttributeValue]:
+    """Its category alone, for the span of a call that fails."""
+    return {semconv.ERROR_CATEGORY: category_of(exception)} if _part.on else {}
 
 
 def told(exception: BaseException, description: Mapping[str, Any], span_context: SpanContext) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 import otel_kit
 from otel_kit import _guard, semconv
@@ -303,3 +306,19 @@ def test_a_jump_is_told_once_and_again_when_it_is_over() -> None:
     assert 8.9 < jump.usual < 9.1
     later = now + QUIET + 10 * WINDOW
     assert any(rates.happen("a", later) for _ in range(100))
+
+
+def test_the_span_of_a_call_that_fails_has_a_category() -> None:
+    """A failed HTTP call or statement has no category, or counts although the program deals with it."""
+    with capture(instrument=["requests", "sqlalchemy"]) as captured:
+        before = counts_of(captured)
+        with contextlib.suppress(requests.ConnectionError):
+            requests.get("http://127.0.0.1:9/", timeout=1)
+        engine = create_engine("sqlite://")
+        with contextlib.suppress(DBAPIError), engine.connect() as connection:
+            connection.execute(text("SELECT * FROM nowhere"))
+        engine.dispose()
+        assert counts_of(captured) == before
+        assert not captured.logs
+        found = [(span.attributes or {}).get(semconv.ERROR_CATEGORY) for span in captured.spans]
+    assert found == ["network", "programming"]
