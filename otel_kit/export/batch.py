@@ -2,8 +2,9 @@
 
 The program pays for a lock and an append, and for a pause of half a millisecond where more than half of the queue is full only
 because its own threads leave no time for encoding. What is lost here, and when: the oldest item when the queue is full
-(``queue_full``), all that still waits when :meth:`Batcher.close` reaches its deadline (``unreachable``), what is emitted after
-that (``after_shutdown``), and whatever the process holds when it dies by SIGKILL or ``os._exit`` (uncounted).
+(``queue_full``), the oldest ones when those that wait hold more than 64 MiB (``queue_bytes``), all that still waits when
+:meth:`Batcher.close` reaches its deadline (``unreachable``), what is emitted after that (``after_shutdown``), and whatever the
+process holds when it dies by SIGKILL or ``os._exit`` (uncounted).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from otel_kit.export.ledger import Ledger
 from otel_kit.export.outage import Outage
 from otel_kit.export.outcome import (
     AFTER_SHUTDOWN,
+    QUEUE_BYTES,
     QUEUE_FULL,
     UNENCODABLE,
     UNREACHABLE,
@@ -48,6 +50,11 @@ PAUSE = 0.0005
 # An endpoint that takes longer for a batch is not kept up with by pausing: then the oldest go.
 BRISK = 0.25
 REPEAT_SECONDS = 60.0
+# What may wait in one queue, in bytes, and what is left of it when it was too much. Looking at each item would cost its emitter
+# 0.3 us: one in so many is looked at, and all of them before anything is dropped.
+MOST_BYTES = 64 << 20
+FEWER_BYTES = 48 << 20
+STANDS_FOR = 16.5  # the mean of 1 to 32
 MOST_SPARED = 1000
 
 
@@ -67,6 +74,10 @@ def _never(_: object) -> bool:
     return False
 
 
+def _nothing(_: object) -> int:
+    return 0
+
+
 class Batcher(Generic[T]):
     """Takes items from any thread, and delivers them in batches from one thread of its own.
 
@@ -82,6 +93,7 @@ class Batcher(Generic[T]):
         delay: how long an item waits for company at most, in seconds.
         timeout: how long one attempt may take, in seconds.
         weigh: what an item counts: 1, or the data points of a metric.
+        size: about how many bytes an item holds.
         spare: whether an item is dropped only where next to nothing else is left to drop.
         remedy: what gives the queue more room, for the sentence on stderr that tells of a loss.
         started: called when the thread has been started, in the thread of whoever emitted first.
@@ -99,13 +111,14 @@ class Batcher(Generic[T]):
         delay: float,
         timeout: float,
         weigh: Callable[[T], int] = _one,
+        size: Callable[[T], int] = _nothing,
         spare: Callable[[T], bool] = _never,
         remedy: str = "",
         started: Callable[[], object] = lambda: None,
     ) -> None:
         self.name, self.sender, self.ledger, self.outage = name, sender, ledger, outage
         self._capacity, self._batch_size = capacity, min(batch_size, capacity)
-        self._remedy = remedy
+        self._remedy, self._size = remedy, size
         self._delay, self._timeout, self._weigh, self._started = delay, timeout, weigh, started
         self._spare = spare
         self._reset()
@@ -113,6 +126,8 @@ class Batcher(Generic[T]):
     def _reset(self) -> None:
         self._queue: deque[T] = deque()
         self._load = 0
+        self._bytes: float = 0.0
+        self._look_at = 0
         self._crowded = self._capacity // 2
         self._grace: Grace | None = None
         self._closed = self._stop = self._retired = False
@@ -148,6 +163,8 @@ class Batcher(Generic[T]):
                 self._refuse(weight)
                 return
             before = self._load
+            if ledger.accepted >= self._look_at:
+                self._look(item)
             if not before or before < self._batch_size <= before + weight:
                 self._bell.put(None)
             # Up to the append no call is made: after one Python may run a signal's handler, which may emit, or raise.
@@ -162,6 +179,21 @@ class Batcher(Generic[T]):
         if load > self._crowded:
             self._crowd(load)
 
+    def _look(self, item: T) -> None:
+        """Guess from one item what all hold; and where that is too much, look at each. The caller holds the lock."""
+        self._look_at = self.ledger.accepted + 1 + random.getrandbits(5)
+        self._bytes = STANDS_FOR * self._size(item) + (self._bytes if self._load else 0)
+        if self._bytes > MOST_BYTES:
+            self._lighten()
+
+    def _lighten(self) -> None:
+        self._bytes = sum(map(self._size, list(self._queue)))  # a copy: a signal's handler may emit meanwhile
+        if self._bytes > MOST_BYTES:
+            self._say_full(f"{MOST_BYTES >> 20} MiB", "smaller values help")
+            while self._queue and self._bytes > FEWER_BYTES:
+                self._bytes -= self._size(self._queue[0])
+                self._drop_one(QUEUE_BYTES)
+
     def _refuse(self, weight: int) -> None:
         self.ledger.refuse(AFTER_SHUTDOWN, weight)
         if self._grace is not None:
@@ -173,32 +205,33 @@ class Batcher(Generic[T]):
             self._grace.deliver(self)
             return
         if load > self._capacity:
-            self._say_full()
+            self._say_full(str(self._capacity), self._remedy and f"{self._remedy} gives it more room")
         brisk = self.sender.encoding or time.monotonic() - self._began < BRISK
         if brisk and not self._resume_at:
             time.sleep(PAUSE)
 
-    def _say_full(self) -> None:
+    def _say_full(self, room: str, remedy: str) -> None:
         now = time.monotonic()
         if now - self._overflow_said_at < REPEAT_SECONDS:
             return
         self._overflow_said_at = now
         _guard.say(
-            f"{self.name} to {self.outage.address}: the queue is full ({self._capacity}), and the oldest are dropped"
-            + (f"; {self._remedy} gives it more room" if self._remedy else "")
+            f"{self.name} to {self.outage.address}: the queue is full ({room}), and the oldest are dropped"
+            + (f"; {remedy}" if remedy else "")
         )
 
     def _drop_oldest(self) -> None:
         while self._queue and self._load > self._capacity:
-            self._pass_over_spared()
-            weight = self._weigh(self._queue[0])
-            if (
-                self._queue and self._load > self._capacity
-            ):  # as before, but with no call from here to the popleft
-                self._load -= weight
-                self.ledger.waiting -= weight
-                self.ledger.dropped[QUEUE_FULL] += weight
-                self._queue.popleft()
+            self._drop_one(QUEUE_FULL)
+
+    def _drop_one(self, reason: str) -> None:
+        self._pass_over_spared()
+        weight = self._weigh(self._queue[0])
+        if self._queue:  # a signal's handler may have emptied it; from here to the popleft there is no call after which one runs
+            self._load -= weight
+            self.ledger.waiting -= weight
+            self.ledger.dropped[reason] += weight
+            self._queue.popleft()
 
     def _pass_over_spared(self) -> None:
         """Those to be spared go to the end, a bounded number of them: the caller is in the middle of the program's call."""
@@ -439,6 +472,7 @@ class Batcher(Generic[T]):
         nobody = outcome.refused and not (outcome.unsure and first)
         with self._settled_some:
             self._queue.extendleft(reversed(items))
+            self._bytes, self._look_at = MOST_BYTES, 0  # have them looked at with what came meanwhile
             if self._stop:  # nobody waits for a second attempt
                 self._settle_rest()
             self._drop_oldest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 # Why an item was not delivered. One enumeration for stats(), for the line at exit (which alone knows UNANSWERED) and the docs.
 QUEUE_FULL = "queue_full"
+QUEUE_BYTES = "queue_bytes"
 TOO_LARGE = "too_large"
 UNENCODABLE = "unencodable"
 REJECTED = "rejected"
@@ -17,6 +18,7 @@ AFTER_SHUTDOWN = "after_shutdown"
 UNANSWERED = "unanswered"
 REASONS = (
     QUEUE_FULL,
+    QUEUE_BYTES,
     TOO_LARGE,
     UNENCODABLE,
     REJECTED,

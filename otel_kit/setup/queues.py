@@ -18,6 +18,7 @@ from otel_kit.export.otlp import OtlpSender, address_of
 from otel_kit.export.outage import Outage
 from otel_kit.export.outcome import QUEUE_FULL, UNANSWERED
 from otel_kit.export.sdk import ExporterSender
+from otel_kit.export.size import record_size, span_size
 from otel_kit.setup.config import Settings
 from otel_kit.setup.table import BY_NAME
 
@@ -32,10 +33,11 @@ LONGEST_WAIT = 24 * 3600.0
 # Metrics wait in the instruments when their queue is full.
 ROOM = {signal: BY_NAME[f"{signal}_queue_size"].variable for signal in ("traces", "logs")}
 
-ABOUT_ITEMS: dict[str, dict[str, Any]] = {
-    "traces": {},
+
+ABOUT_ITEMS: dict[str, Any] = {
+    "traces": {"size": span_size},
     "metrics": {"weigh": points_of},
-    "logs": {"spare": is_spared},
+    "logs": {"size": record_size, "spare": is_spared},
 }
 
 
