@@ -69,6 +69,7 @@ def _forked(runtime: Runtime) -> None:
         _watch_multiprocessing(runtime)
         # A worker of gunicorn's with preload goes back to the default action itself, and so takes ours out.
         _watch_sigterm(runtime)
+        _watch_celery(runtime)
     except Exception as error:
         _guard.contained("fork", error)
 
@@ -86,6 +87,14 @@ def _watch_multiprocessing(runtime: Runtime) -> None:
     util.register_after_fork(runtime, lambda _: _finalize(util, runtime))
     if process.parent_process() is not None:
         _finalize(util, runtime)
+
+
+def _watch_celery(runtime: Runtime) -> None:
+    """Have a process of Celery's pool deliver at its end: it, too, leaves by ``os._exit``."""
+    if signals := sys.modules.get("celery.signals"):
+        signals.worker_process_shutdown.connect(
+            lambda **_: _leave(runtime), weak=False, dispatch_uid="otel_kit.leave"
+        )
 
 
 def _finalize(util: Any, runtime: Runtime) -> None:
