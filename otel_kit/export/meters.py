@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from opentelemetry import metrics as api
 from opentelemetry.metrics import Meter as APIMeter
@@ -18,6 +18,8 @@ from otel_kit import _guard
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
+
+I = TypeVar("I")
 
 # Past this many, a meter is made anew for each call.
 MOST_METERS = 1000
@@ -180,6 +182,10 @@ class Meter(APIMeter):
     def _made(self, kind: str, *args: Any, **options: Any) -> Any:
         return getattr(self._provider.real().get_meter(*self._scope), kind)(*args, **options)
 
+    def _later(self, stand_in: type[I], kind: str, *args: Any) -> I:
+        self._provider.observe(lambda: self._made(kind, *args))
+        return stand_in(*args)
+
     def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
         return self._made("create_counter", name, unit, description)  # type: ignore[no-any-return]
 
@@ -197,26 +203,21 @@ class Meter(APIMeter):
     def create_observable_counter(
         self, name: str, callbacks: Any = None, unit: str = "", description: str = ""
     ) -> api.ObservableCounter:
-        self._provider.observe(
-            lambda: self._made("create_observable_counter", name, callbacks, unit, description)
+        return self._later(
+            _ObservableCounter, "create_observable_counter", name, callbacks, unit, description
         )
-        return _ObservableCounter(name, callbacks, unit, description)
 
     def create_observable_up_down_counter(
         self, name: str, callbacks: Any = None, unit: str = "", description: str = ""
     ) -> api.ObservableUpDownCounter:
-        self._provider.observe(
-            lambda: self._made("create_observable_up_down_counter", name, callbacks, unit, description)
+        return self._later(
+            _ObservableUpDownCounter, "create_observable_up_down_counter", name, callbacks, unit, description
         )
-        return _ObservableUpDownCounter(name, callbacks, unit, description)
 
     def create_observable_gauge(
         self, name: str, callbacks: Any = None, unit: str = "", description: str = ""
     ) -> api.ObservableGauge:
-        self._provider.observe(
-            lambda: self._made("create_observable_gauge", name, callbacks, unit, description)
-        )
-        return _ObservableGauge(name, callbacks, unit, description)
+        return self._later(_ObservableGauge, "create_observable_gauge", name, callbacks, unit, description)
 
 
 # What the program holds of an observable instrument: it has no methods.
