@@ -478,7 +478,6 @@ for _name, p, alpha, n in [
     ("firecrawl", "fc" + "-", v.HEX, 32),
     ("assembly_like_deepgram", "dg" + "_", v.ALNUM, 40),
     ("cursor", "crsr" + "_", v.HEX, 64),
-    ("v0", "v1:", v.ALNUM, 48),
     ("netlify", "nfp" + "_", v.ALNUM, 36),
     ("npm_new", "npm" + "_", v.ALNUM, 36),
     ("cloudflare_new", "cfut" + "_", v.ALNUM, 40),

@@ -63,8 +63,6 @@ _text("echo 'ann:{s}' | chpasswd", strong, "chpasswd")
 _text("echo {s} | sudo -S apt update", strong, "apt update")
 _text('echo "{s}" | docker login -u ann --password-stdin', strong, "docker login -u ann")
 _text("useradd -p {s} ann", v.plain_password, "ann")
-_text("net user ann {s} /add", strong, "/add")
-_text("schtasks /create /tn x /ru ann /rp {s}", v.plain_password, "/tn x")
 _text("cmdkey /add:h /user:ann /pass:{s}", v.plain_password, "/user:ann")
 _text("mstsc password 51:b:{s}", hexes(64), None)
 _text("psexec \\\\h -u ann -p {s} cmd", v.plain_password, "cmd")
@@ -80,7 +78,6 @@ _text("heroku config:set SECRET_TOKEN={s} -a app", alnum(40), "-a app")
 _text("fly secrets set DATABASE_PASSWORD={s}", v.plain_password, "fly secrets set")
 _text("wrangler secret: API_SECRET={s}", alnum(32), "wrangler")
 _text("vault kv put secret/db password={s} user=ann", v.plain_password, "user=ann")
-_text("vault write auth/approle/login role_id=r secret_id={s}", v.guid, "role_id=r")
 _text("consul kv put x -token={s}", v.guid, "consul kv put x")
 _text("nomad -token {s} status", v.guid, "status")
 _text("etcdctl --user root:{s} get /", v.plain_password, "get /")
@@ -397,7 +394,6 @@ _text("EXEC sp_password NULL, '{s}', 'ann'", strong, "'ann'", "sql")
 _text("SELECT pg_read_file('x'), set_config('app.secret', '{s}', false)", alnum(32), "pg_read_file", "sql")
 _text("ALTER SYSTEM SET ssl_passphrase_command = 'echo {s}'", v.plain_password, "ALTER SYSTEM", "sql")
 _text("SET app.api_key = '{s}'", alnum(32), "SET app.api_key", "sql")
-_text("SET SESSION AUTHORIZATION x; SELECT vault_put('k','{s}')", alnum(40), "SET SESSION", "sql")
 _text(
     "INSERT INTO settings (name, value) VALUES ('smtp_password', '{s}')",
     v.plain_password,
@@ -436,7 +432,6 @@ _text("Please use '{s}' as the password", v.password, "Please use")
 _text("Use {s} as your password", strong, "as your password")
 _text("{s} is the root password", strong, "is the root password")
 _text("login: ann pass: {s}", v.plain_password, "login: ann")
-_text("u: ann p: {s}", strong, "u: ann")
 _text("user/pass: ann/{s}", strong, "user/pass")
 _text("Credentials: ann:{s}", strong, "Credentials")
 _text("Your one-time code: {s}. It expires soon", v.digits, "It expires soon")
@@ -627,7 +622,7 @@ for k in [
     "x-rapidapi-key",
     "x-goog-iam-authorization-token",
     "x-ms-authorization-auxiliary",
-    "x-amzn-oidc-data",
+    "x-amz-security-token-2",
     "x-vault-wrap-token",
     "x-consul-token",
     "x-nomad-token",
@@ -720,12 +715,6 @@ for n, w, c, sec in [
         lambda s: {"recoveryCodes": [s, "x"]},
         None,
         lambda r: v.text(r, v.LOWER, 5) + "-" + v.text(r, v.LOWER, 5),
-    ),
-    (
-        "security",
-        lambda s: {"securityQuestions": [{"question": "pet?", "answer": s}]},
-        "pet?",
-        lambda r: "Rex" + v.digits(r, 3),
     ),
     ("wifi", lambda s: {"ssid": "h", "psk": s}, "ssid", v.password),
     ("smtp", lambda s: {"smtp": {"host": "h", "auth": ["ann", s]}}, "host", strong),

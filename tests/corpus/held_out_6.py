@@ -134,7 +134,6 @@ for t, g, c in [
     ("card {s} exp 12/28", v.card, "exp 12/28"),
     ("pan={s} approved", v.card, "approved"),
     ("charged 4-digit-last of {s}", lambda r: v.card(r, "51"), "charged"),
-    ("aws keys {s} beside its id", lambda r: v.text(r, v.BASE64, 40), None),
     ('export AWS_SECRET_ACCESS_KEY="{s}"', lambda r: v.text(r, v.BASE64, 40), "export"),
     ("gh token {s} lacks scope repo", issued("github_classic"), "lacks scope repo"),
     ("slack bot {s} joined", issued("slack_app"), "joined"),

@@ -27,7 +27,7 @@ _PROGRAMS: tuple[tuple[str, dict[str, str]], ...] = (
     (r"snmp\w+", {"-A": "secret", "-X": "secret", "-c": "secret"}),
     (r"etcdctl|influx|nats|arangosh", {"--user": "login", "--creds": "login"}),
     (r"ssh-keygen", {"-N": "secret", "-P": "secret"}),
-    (r"signtool|schtasks", {"/p": "secret", "/rp": "secret"}),
+    (r"signtool", {"/p": "secret"}),
     (r"xfreerdp|rdesktop", {"/p": "colon", "-p": "secret"}),
 )  # fmt: skip
 _BEGINS = expression(

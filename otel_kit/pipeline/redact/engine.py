@@ -64,7 +64,7 @@ Known = tuple[Verdict, str, bool]
 _PERSONAL = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
 # Too short for a secret without a key, and without a sign that joins a key with its value; or an id.
 _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_SHORT = expression(rf"[\w./#\-+(),;]{{1,15}}|{_ID}")
+_SHORT = expression(rf"(?a:[\w./#\-+(),;]{{1,15}})|{_ID}")
 _SHORT_PERSONAL = expression(rf"[^\W\d]{{1,15}}|{_ID}")
 _NAME = expression(r"\w[\w.\-]{1,79}")
 _NEVER = expression(r"(?!)")

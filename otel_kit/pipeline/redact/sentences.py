@@ -69,10 +69,10 @@ _SHORT_LOGIN = expression(
 )
 # A word of letters, digits and signs as no other text has, in a line that speaks of passwords.
 _SPOKEN_OF = expression(
-    r"pass|pwd|passwort|kennwort|sudo|login|log in|auth|credential|create_user|adduser|add_user|useradd|contras|mdp|\bpw\b"
+    r"pass|pwd|passwort|kennwort|sudo|login|log in|auth|credential|create_user|adduser|add_user|useradd|http-basic|contras|mdp|\bpw\b"
 )
 _MIXED = expression(
-    r"(?<![\w.:/@&?=$\\#%{<\-])((?:[\w.\-]{1,32}[:/,])?)((?=[\w@.\-]{0,40}[!#$%^*?+])[\w!#$%^*?+@.\-]++)(?![\w/=(<{}])"
+    r"(?<![\w.:/@&?$\\#%{<\-])((?:[\w.\-]{1,32}[:/,])?)((?=[\w@.\-]{0,40}[!#$%^*?+])[\w!#$%^*?+@.\-]++)(?![\w/=({}]|<(?!/))"
 )
 _LOGIN = expression(r"[\w.@+\-]{1,64}[/:]([^\s/:]{4,128})")
 _SPOKEN_LOGIN = expression(
@@ -133,10 +133,20 @@ _CODE_TO = expression(
 )
 
 
+_AS = expression(
+    r"['\"`]?(?P<value>[^\s'\"`]{6,128})['\"`]? (?:as|is) (?:the|your|my|our|a|an) (?:[a-z]{1,12} ){0,2}(?:password|passphrase|passcode|passwort|pwd)\b"
+)
+
+
 def sentences(text: str, lower: str) -> Findings:
     """Secrets that a sentence names."""
     if holds(lower, STEMS_OF_NOUNS):
         yield from _all_named(text, lower)
+    if " pass" in lower or " pwd" in lower:
+        for match in bounded(_AS, lower):
+            value = text[match.start("value") : match.end("value")]
+            if looks.secretish(value) and not looks.placeholder(value):
+                yield Finding(match.start("value"), match.end("value"), "password")
     if holds(lower, _CODE_STEMS) and _CODE_DIGITS.search(lower):
         yield from _codes(lower)
     if holds(lower, ("cred", "login", "logged", "log in", "auth", "using")):

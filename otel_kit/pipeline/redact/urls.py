@@ -9,7 +9,7 @@ import re
 from urllib.parse import quote, unquote
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression, word_set
+from otel_kit.pipeline.redact.expression import expression, holds, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings
 
 _USERINFO = expression(
@@ -19,7 +19,7 @@ _TOKEN_USER = expression(
     r"(?<![\w+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,40}://([^\s\"'<>/@:?#]{8,512}):?@(?=[\w\[])"
 )
 _ORACLE = expression(
-    r"(?:jdbc:oracle:\w{2,6}:|\bsqlplus(?:[ \t]+-\w+)*[ \t]+|oracle://)([\w$#]{1,64})/(\"?)([^\s@\"']{1,128})\2@",
+    r"(?:jdbc:oracle:\w{2,6}:|\b(?:sqlplus|impdp|expdp|sqlldr|rman)(?:[ \t]+-\w+)*[ \t]+|oracle://)([\w$#]{1,64})/(\"?)([^\s@\"']{1,128})\2@",
     re.IGNORECASE,
 )
 _HOST_PORT = expression(r"\d{1,5}(?:[/?#,\]\s]|$)")
@@ -56,7 +56,7 @@ def logins(text: str, lower: str) -> Findings:
         for match in _TOKEN_USER.finditer(text):
             if _token(match.group(1)):
                 yield Finding(match.start(1), match.end(1), "dsn")
-    if "oracle" in lower or "sqlplus" in lower:
+    if "@" in text and holds(lower, ("oracle", "sqlplus", "impdp", "expdp", "sqlldr", "rman")):
         for match in _ORACLE.finditer(text):
             yield Finding(match.start(3), match.end(3), "dsn")
 
