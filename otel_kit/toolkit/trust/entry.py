@@ -17,7 +17,7 @@ NOTHING = "0" * 64
 # has no end of its own, or lines that somebody else wrote.
 INTERRUPTED, FOREIGN = "otel_kit.audit.interrupted", "otel_kit.audit.foreign_lines"
 
-_LINE = re.compile(rb'(\{"seq":(\d{1,18}),"prev":"([0-9a-f]{64})",.*),"hash":"([0-9a-f]{64})"\}')
+_LINE = re.compile(rb'(\{"seq":(\d{1,18}),"prev":"([0-9a-f]{64})".*),"hash":"([0-9a-f]{64})"\}')
 
 
 class Entry(NamedTuple):

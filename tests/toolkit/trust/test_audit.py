@@ -187,6 +187,7 @@ def test_a_full_queue_drops_other_records_first(receiver: Receiver, monkeypatch:
     ]
     assert numbers == sorted(numbers)
     assert numbers[-1] == 499
+    telemetry.shutdown(10)
 
 
 def test_a_queue_of_nothing_but_audit_events_is_bounded(receiver: Receiver) -> None:
@@ -206,6 +207,7 @@ def test_a_queue_of_nothing_but_audit_events_is_bounded(receiver: Receiver) -> N
     assert books["waiting"] == 50
     assert books["dropped"] == {"queue_full": 150}
     receiver.behave()
+    telemetry.shutdown(10)
 
 
 def test_the_place_of_the_file_is_a_setting(path: Path, run_program) -> None:  # type: ignore[no-untyped-def]
@@ -303,6 +305,23 @@ def test_an_inserted_entry_is_named(path: Path, number: int) -> None:
 
 def verify_hash(line: bytes) -> str:
     return str(json.loads(line)["hash"])
+
+
+def test_any_changed_byte_is_found(path: Path) -> None:
+    """There is a byte of the trail that can be changed without being found, or with another line being named."""
+    data = b"".join(filled(path, 3))
+    for position in range(len(data)):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        finding = verify(path).finding
+        assert finding is not None, position
+        assert finding.line == data[:position].count(b"\n") + 1, finding
+
+
+def test_an_entry_without_facts_is_one(path: Path) -> None:
+    """An entry that tells nothing breaks the chain."""
+    trail = AuditTrail(path)
+    assert [trail.append({}).seq for _ in range(3)] == [0, 1, 2]
+    assert (verify(path).finding, verify(path).entries) == (None, 3)
 
 
 def test_a_moved_entry_is_named(path: Path) -> None:
