@@ -271,7 +271,7 @@ def _taken_back(bound: Bound) -> bool:
 
 
 def _remote(context: Context | None) -> Bound | None:
-    value = otel_context.get_value(_REMOTE_KEY, context)
+    value = (otel_context.get_current() if context is None else context).get(_REMOTE_KEY)
     return value if isinstance(value, Bound) else None
 
 
@@ -321,6 +321,8 @@ def _change(ids: dict[str, IdValue], name: str, value: object) -> None:
 
 
 def _id_value(value: object) -> IdValue:
+    if type(value) is str and len(value) <= LONGEST_VALUE and value.isascii():
+        return value
     kind = type(value)
     if kind is bool or kind is float:
         return value  # type: ignore[return-value]

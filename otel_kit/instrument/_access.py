@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import get_current_span, set_span_in_context
 
 from otel_kit import semconv
 from otel_kit.signals.logs import access, levels, record
@@ -27,10 +27,12 @@ def tell(exchange: Exchange, seconds: float, excluded: bool) -> None:
     failed = semconv.ERROR_TYPE in outcome
     level = logging.ERROR if failed else logging.DEBUG if excluded else logging.INFO
     if record.state.active and level >= levels.threshold(LOGGER):
+        span = exchange.span
         # The response may have been sent from inside a span of the program.
-        token = attach(set_span_in_context(exchange.span))
+        token = None if get_current_span() is span else attach(set_span_in_context(span))
         record.guarded("instrument.access", _emit, exchange, seconds, level, outcome)
-        detach(token)
+        if token is not None:
+            detach(token)
 
 
 def _emit(exchange: Exchange, seconds: float, level: int, outcome: dict[str, Any]) -> None:

@@ -188,8 +188,12 @@ class _Wires:
         )
 
     def _started(self, message: Message, status: int) -> Message:
-        given = list(message.get("headers") or ())
-        headers = {bytes(n).decode("latin-1").lower(): bytes(v).decode("latin-1") for n, v in given}
-        self._exchange.answered(status, headers)
-        new = self._exchange.new_headers(headers)
-        return {**message, "headers": [*given, *((n.encode(), v.encode()) for n, v in new)]}
+        given, exchange = list(message.get("headers") or ()), self._exchange
+        headers = {}
+        if exchange.wants_headers:
+            headers = {bytes(n).decode("latin-1").lower(): bytes(v).decode("latin-1") for n, v in given}
+        exchange.answered(status, headers)
+        present = {bytes(name).lower() for name, _ in given}
+        new = [(name.encode(), value.encode()) for name, value in exchange.new_headers(())]
+        given += [header for header in new if header[0] not in present]
+        return {**message, "headers": given}

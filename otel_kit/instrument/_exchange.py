@@ -79,12 +79,13 @@ class Exchange:
         request, response: the bodies.
         disconnected: the client left before the response was complete.
         late_ids: ids that were bound in the course of the request.
+        excluded: the path has no spans.
     """
 
     __slots__ = (
         "_attached", "_begun", "_begun_ids", "_bound", "_gather", "_given", "_ids", "_kinds", "_over", "_scope", "_span",
-        "_told", "_web", "disconnected", "error", "head", "is_websocket", "late_ids", "own", "prefix", "request", "response",
-        "response_headers", "route", "status",
+        "_told", "_web", "disconnected", "error", "excluded", "head", "is_websocket", "late_ids", "own", "prefix", "request",
+        "response", "response_headers", "route", "status",
     )  # fmt: skip
 
     def __init__(self, head: Head, *, own: bool, websocket: bool = False, scope: Scope = OURS) -> None:
@@ -96,7 +97,10 @@ class Exchange:
         self.late_ids: dict[str, Any] = {}
         self.request, self.response = Body(web.body_bytes), Body(web.body_bytes)
         self.response_headers: dict[str, str] = {}
-        self._ids = {**request_ids(head.header), **_identities(web, head)}
+        self.excluded = web.excludes(head.path)
+        self._ids = request_ids(head.header)
+        if web.user_id or web.session_id:
+            self._ids.update(_identities(web, head))
         self._given = _common(head, websocket)
         self._begun = perf_counter()
 
@@ -121,7 +125,7 @@ class Exchange:
         self._attached = otel_context.attach(trace.set_span_in_context(self._span, parent))
 
     def _started(self, parent: Context) -> Span:
-        if self._web.excludes(self.head.path):
+        if self.excluded:
             # Not sampled, so that what the request asks of others makes no trace either.
             return NonRecordingSpan(SpanContext(random_bits(128), random_bits(64), False, _QUIET))
         given = {**self._given, **_places(self.head), **_details(self.head)}
@@ -162,6 +166,11 @@ class Exchange:
             if not self._over:
                 self._span.set_attribute(semconv.EVENT_CANCELLED, True)
 
+    @property
+    def wants_headers(self) -> bool:
+        """Whether anybody reads the response's headers here."""
+        return bool(self._web.response_headers or self._web.body_bytes)
+
     def new_headers(self, present: Any) -> list[tuple[str, str]]:
         """Headers that the response gets: the ids, where the application has not set them.
 
@@ -186,7 +195,7 @@ class Exchange:
         """The access log record, after :meth:`describe`."""
         if self._web.access_log and not self._told:
             self._told = True
-            _access.tell(self, perf_counter() - self._begun, self._web.excludes(self.head.path))
+            _access.tell(self, perf_counter() - self._begun, self.excluded)
 
     def _describe(self, seconds: float) -> None:
         kinds = self._kinds = self._outcome()
@@ -197,11 +206,11 @@ class Exchange:
             self._span.set_attributes(kinds)
             if semconv.ERROR_TYPE in kinds:
                 self._span.set_status(StatusCode.ERROR, _sentence(self.error))
-        place = place_of(self.error) if self.error is not None else {}
-        if place:
+        if self.error is not None:
+            place = place_of(self.error)
             self._span.set_attributes(place)
-        if self.own and self.error is not None:
-            self._span.record_exception(self.error, place)
+            if self.own:
+                _note(self._span, self.error, place)
         if not self.is_websocket:
             self._count(seconds, {**self._given, **kinds})
         if self.own:
@@ -249,7 +258,10 @@ class Exchange:
 
     def _new_ids(self) -> dict[str, Any]:
         """What was bound since the span began, which has the others already."""
-        now = {**bound_ids(), **self._gather.attributes()}
+        bound, gathered = bound_ids(), self._gather.attributes()
+        if bound is self._begun_ids and not gathered:
+            return {}
+        now = {**bound, **gathered}
         return {name: value for name, value in now.items() if self._begun_ids.get(name) != value}
 
     def _identified_late(self) -> dict[str, str]:
@@ -376,6 +388,14 @@ def _sentence(error: BaseException | None) -> str | None:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return type(error).__name__
+
+
+def _note(span: Span, error: BaseException, place: dict[str, Any]) -> None:
+    """An event, unless a span inside has it already, which another SDK's span does not know."""
+    if callable(note := getattr(span, "note_exception", None)):
+        note(error)
+    else:
+        span.record_exception(error, place)
 
 
 def _number(text: str) -> int:

@@ -70,7 +70,10 @@ def _replace(cls: type, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def _watcher_of(app: Any) -> Watcher | None:
-    return next((watcher for watcher in list(_watchers.values()) if watcher.wants(app)), None)
+    for watcher in list(_watchers.values()):
+        if watcher.wants(app):
+            return watcher
+    return None
 
 
 def _entering(original: Any) -> Any:
@@ -93,7 +96,8 @@ def _entering(original: Any) -> Any:
 def _tells_itself(app: Any) -> bool:
     if getattr(app, "_is_instrumented_by_opentelemetry", False):
         return True
-    return any(getattr(each.cls, "__name__", "") == _THEIRS for each in getattr(app, "user_middleware", ()))
+    added: list[Any] = getattr(app, "user_middleware", None) or []
+    return bool(added) and any(getattr(each.cls, "__name__", "") == _THEIRS for each in added)
 
 
 def _routing(original: Any) -> Any:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from inspect import signature
 from typing import Any
 
@@ -124,9 +124,15 @@ def _watch_calls() -> None:
 
 
 def _wants(app: Any) -> bool:
+    kind: Any = type(app)
+    return _is_one(kind) and (_State.everywhere or app in _apps)
+
+
+@lru_cache(maxsize=256)
+def _is_one(kind: type) -> bool:
     from fastapi import FastAPI
 
-    return isinstance(app, FastAPI) and (_State.everywhere or app in _apps)
+    return issubclass(kind, FastAPI)
 
 
 def _native_scope() -> Scope:

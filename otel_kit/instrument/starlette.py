@@ -7,6 +7,7 @@ own or contrib's, is left to that; then only ids and the access log record are a
 from __future__ import annotations
 
 import weakref
+from functools import lru_cache
 from typing import Any
 
 from otel_kit.instrument import _starlette
@@ -43,8 +44,10 @@ def undo() -> None:
 
 
 def _wants(app: Any) -> bool:
-    return (_State.everywhere and not _is_fastapi(type(app))) or app in _apps
+    kind: Any = type(app)
+    return (_State.everywhere and not _is_fastapi(kind)) or app in _apps
 
 
+@lru_cache(maxsize=256)
 def _is_fastapi(kind: type) -> bool:
     return any(base.__module__ == "fastapi.applications" for base in kind.__mro__)

@@ -130,6 +130,22 @@ def test_what_leaves_the_application_reaches_the_server(captured: Any) -> None:
     assert exception.trace_id == span.context.trace_id
 
 
+def test_an_exception_that_a_span_inside_has_is_no_second_event(captured: Any) -> None:
+    """The request's span repeats the event of the span inside, or is no error."""
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        with get_tracer("tests").start_as_current_span("inner"):
+            raise KeyError("lost")
+
+    with pytest.raises(KeyError):
+        call(instrument.asgi(failing))
+    [span] = server_spans(captured)
+    [inner] = [span for span in captured.spans if span.name == "inner"]
+    assert [event.name for event in inner.events] == ["exception"]
+    assert not span.events
+    assert (span.status.status_code.name, span.attributes["error.type"]) == ("ERROR", "KeyError")
+
+
 def test_a_cancelled_request_shows_it(captured: Any) -> None:
     """A request that the server cancels, because the client left, looks like any other."""
 
