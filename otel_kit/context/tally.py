@@ -10,8 +10,7 @@ that counts waits for nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from threading import get_ident
 from typing import Any
@@ -135,16 +134,6 @@ def tell(kind: str, **facts: Any) -> None:
     while tally is not None:
         tally.hear(kind, facts)
         tally = tally._around
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    """Count nothing in this block: what the kit itself says about a piece of work is no part of it."""
-    token = _open.set(None)
-    try:
-        yield
-    finally:
-        _reset(token)
 
 
 def is_counting() -> bool:

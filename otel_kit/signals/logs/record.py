@@ -118,6 +118,7 @@ def emit(
     event_name: str | None = None,
     exception: BaseException | None = None,
     shown: bool = False,
+    counts: bool = True,
 ) -> None:
     """Make one record and hand it to the OTel logger of that name.
 
@@ -131,9 +132,11 @@ def emit(
         event_name: the record's OTel event name.
         exception: becomes ``exception.type``, ``.message`` and ``.stacktrace``.
         shown: the program prints this event itself, so our console must not.
+        counts: it counts for the work that it was emitted in; what the kit says about that work itself does not.
     """
     number, known_name, counted = _severities.get(level) or _severity(level)
-    tally.count(counted)
+    if counts:
+        tally.count(counted)
     now = time_ns()
     emit_by, is_careful = _scopes.get(name) or _scope(name)
     if not is_careful:

@@ -206,8 +206,7 @@ class Work:
         if record.state.active and level >= levels.threshold(self._plan.scope):
             body = sentence(self._plan.name, self.duration, self.tally, slow=slow, error=kind)
             attributes = {**self._plan.place, **counted, semconv.OPERATION_DURATION: self.duration, **facts}
-            with tally.nobody():
-                record.guarded(WHERE, _emit, self._plan.scope, level, body, attributes, later=True)
+            record.guarded(WHERE, _emit, self._plan.scope, level, body, attributes, later=True)
 
 
 class Measurement:
@@ -318,7 +317,7 @@ def tracer_of(scope: str) -> Tracer:
 
 
 def _emit(scope: str, level: int, body: str, attributes: dict[str, Any]) -> None:
-    record.emit(scope, level, body, attributes, event_name=semconv.EVENT_OPERATION)
+    record.emit(scope, level, body, attributes, event_name=semconv.EVENT_OPERATION, counts=False)
 
 
 def _note(span: Span, error: BaseException) -> None:

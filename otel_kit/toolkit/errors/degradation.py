@@ -15,7 +15,6 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel_kit import _guard, semconv
-from otel_kit.context import tally
 from otel_kit.context.parts import part
 from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_meter
@@ -187,12 +186,11 @@ def _say(frame: FrameType, level: int, body: str, event_name: str, facts: dict[s
     scope = module(frame)
     if record.state.active and levels.threshold(scope) <= level:
         attributes = {**code_attributes(frame), **facts}
-        with tally.nobody():
-            record.guarded(WHERE, _emit, scope, level, body, attributes, event_name, later=True)
+        record.guarded(WHERE, _emit, scope, level, body, attributes, event_name, later=True)
 
 
 def _emit(scope: str, level: int, body: str, attributes: dict[str, Any], event_name: str) -> None:
-    record.emit(scope, level, body, attributes, event_name=event_name)
+    record.emit(scope, level, body, attributes, event_name=event_name, counts=False)
 
 
 def _safely(step: Any, *arguments: Any) -> None:

@@ -16,7 +16,6 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from otel_kit import semconv
-from otel_kit.context import tally
 from otel_kit.context.files import files
 from otel_kit.signals.logs import levels, record
 from otel_kit.toolkit.errors._figures import SCOPE
@@ -91,8 +90,7 @@ def _say(
 def _emit(span_context: SpanContext, body: str, attributes: dict[str, Any], event_name: str) -> None:
     token = attach(set_span_in_context(NonRecordingSpan(span_context)))
     try:
-        with tally.nobody():
-            record.emit(SCOPE, logging.WARNING, body, attributes, event_name=event_name)
+        record.emit(SCOPE, logging.WARNING, body, attributes, event_name=event_name, counts=False)
     finally:
         detach(token)
 
