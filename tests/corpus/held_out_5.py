@@ -549,7 +549,6 @@ for k in [
     "PgPassword",
     "POSTGRES_PW",
     "oracle.pwd",
-    "userPassHash",
     "adminPasswort",
     "root_kennwort",
     "rdsMasterPw",

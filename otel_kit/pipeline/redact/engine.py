@@ -23,6 +23,8 @@ from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork, marker, settle, spliced
 from otel_kit.pipeline.redact.keys import PLAIN, QUANTITY, Asks, Verdict, judge, words_of
 from otel_kit.pipeline.redact.keys import personal as personal_key
+from otel_kit.pipeline.redact.named import Known, named_verdicts
+from otel_kit.pipeline.redact.nested import replaced
 from otel_kit.pipeline.redact.pairs import authorization
 from otel_kit.pipeline.redact.personal import withheld as personal_withheld
 from otel_kit.pipeline.redact.prefilter import Prefilter
@@ -39,8 +41,6 @@ SHORTEST = 6
 LONGEST_CACHED, MOST_CACHED = 512, 4_096
 
 DROPPED = object()
-# Of RFC 7517's keys.
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "k")
 # Keys that add nothing to what their parent says: {"db_password": {"value": …, "sensitive": true}}.
 _NEUTRAL = frozenset(
     (
@@ -59,8 +59,6 @@ _NEUTRAL = frozenset(
         "default",
     )
 )
-# The verdict on a key, a user's action for it, and whether only its texts are of interest.
-Known = tuple[Verdict, str, bool]
 _PERSONAL = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
 # Too short for a secret without a key, and without a sign that joins a key with its value; or an id.
 _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -68,38 +66,6 @@ _SHORT = expression(rf"(?a:[\w./#\-+(),;]{{1,15}})|{_ID}")
 _SHORT_PERSONAL = expression(rf"[^\W\d]{{1,15}}|{_ID}")
 _NAME = expression(r"\w[\w.\-]{1,79}")
 _NEVER = expression(r"(?!)")
-_NAMES, _VALUES = (
-    (
-        "name",
-        "key",
-        "header",
-        "field",
-        "param",
-        "parameter",
-        "attribute",
-        "k",
-        "label",
-        "path",
-        "property",
-        "id",
-    ),
-    (
-        "value",
-        "val",
-        "v",
-        "content",
-        "data",
-        "default",
-        "before",
-        "after",
-        "old",
-        "new",
-        "old_value",
-        "new_value",
-        "from",
-        "to",
-    ),
-)
 _STATEMENTS, _PARAMETERS = (
     ("statement", "sql", "query", "db.statement", "db.query.text"),
     ("parameters", "params", "args", "bind", "binds", "values", "arguments"),
@@ -369,7 +335,7 @@ class Redactor:
     # containers
 
     def _mapping(self, verdict: Verdict, value: Mapping[Any, Any], surface: str, walk: _Walk) -> Any:
-        verdicts = _named_verdicts(value, self) if len(value) <= 32 else {}
+        verdicts = named_verdicts(value, self.verdict) if len(value) <= 32 else {}
         bound = (
             {**self._statement_parameters(value, surface), **self._rows(value, surface)}
             if len(value) <= 32
@@ -610,56 +576,9 @@ def _is_pair(value: Sequence[Any]) -> bool:
     return len(value) == 2 and isinstance(value[0], str | bytes) and len(value[0]) <= 128
 
 
-def _named_verdicts(value: Mapping[Any, Any], redactor: Redactor) -> dict[str, Known]:
-    """``{"name": "password", "value": …}`` and pydantic's ``{"loc": ["body", "password"], "input": …}``."""
-    lowered = {key.lower(): key for key in value if isinstance(key, str)}
-    if "loc" in lowered and "input" in lowered:
-        where = value[lowered["loc"]]
-        last = where[-1] if isinstance(where, list | tuple) and where else where
-        return {lowered["input"]: redactor.verdict(str(last))}
-    for name in _NAMES:
-        if name in lowered and isinstance(value[lowered[name]], str):
-            verdict = redactor.verdict(value[lowered[name]])
-            if verdict[0] is not PLAIN or verdict[1]:
-                return {lowered[other]: verdict for other in _VALUES if other in lowered and other != name}
-    for name in lowered:
-        stem = name.removesuffix("key").removesuffix("name")
-        if stem and stem != name and f"{stem}value" in lowered and isinstance(value[lowered[name]], str):
-            return {lowered[f"{stem}value"]: redactor.verdict(value[lowered[name]])}
-    if value.get("sensitive") is True and "value" in value:
-        return {"value": (Verdict(Asks.NOTHING, "secret"), "", False)}
-    if "kty" in lowered:
-        return {
-            name: (Verdict(Asks.NOTHING, "private_key"), "", False)
-            for name in _PRIVATE_MEMBERS
-            if name in value
-        }
-    if str(value.get("kind", "")).lower() == "secret":
-        return {
-            name: (Verdict(Asks.WORDLESS, "secret", "holder"), "", False)
-            for name in ("data", "stringData")
-            if name in value
-        }
-    return {}
-
-
 def _withheld_leaves(data: Any, redactor: Redactor) -> list[tuple[str, str]]:
     """Strings of a parsed JSON text that the walk over the structure would replace as a whole, each with its rule."""
     shown = redactor._walk(PLAIN, data, "", _Walk())
     found: list[tuple[str, str]] = []
-    _compare(data, shown, found)
+    replaced(data, shown, found)
     return found
-
-
-def _compare(data: Any, shown: Any, found: list[tuple[str, str]]) -> None:
-    if data is shown:
-        return
-    if isinstance(data, str) and isinstance(shown, str):
-        if shown.startswith("[redacted:") and shown.endswith("]") and shown.count("[redacted:") == 1:
-            found.append((data, shown[10:-1]))
-    elif isinstance(data, dict) and isinstance(shown, dict):
-        for one, other in zip(data.values(), shown.values(), strict=False):
-            _compare(one, other, found)
-    elif isinstance(data, list) and isinstance(shown, list):
-        for one, other in zip(data, shown, strict=False):
-            _compare(one, other, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from typing import Any
 
 from otel_kit.pipeline.redact import detectors, looks, urls
 from otel_kit.pipeline.redact.expression import expression
@@ -59,3 +60,18 @@ def _behind_entities(text: str, look: Look) -> Findings:
                 at = start + len(form)
                 yield Finding(start, at, finding.rule)
                 break
+
+
+def replaced(data: Any, shown: Any, found: list[tuple[str, str]]) -> None:
+    """The strings of a structure that its redacted copy withholds as a whole, each with its rule."""
+    if data is shown:
+        return
+    if isinstance(data, str) and isinstance(shown, str):
+        if shown.startswith("[redacted:") and shown.endswith("]") and shown.count("[redacted:") == 1:
+            found.append((data, shown[10:-1]))
+    elif isinstance(data, dict) and isinstance(shown, dict):
+        for one, other in zip(data.values(), shown.values(), strict=False):
+            replaced(one, other, found)
+    elif isinstance(data, list) and isinstance(shown, list):
+        for one, other in zip(data, shown, strict=False):
+            replaced(one, other, found)

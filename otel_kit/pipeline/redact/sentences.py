@@ -134,7 +134,7 @@ _CODE_TO = expression(
 
 
 _AS = expression(
-    r"['\"`]?(?P<value>[^\s'\"`]{6,128})['\"`]? (?:as|is) (?:the|your|my|our|a|an) (?:[a-z]{1,12} ){0,2}(?:password|passphrase|passcode|passwort|pwd)\b"
+    r"(?<![^\s'\"`])['\"`]?(?P<value>[^\s'\"`]{6,128})['\"`]? (?:as|is) (?:the|your|my|our|a|an) (?:[a-z]{1,12} ){0,2}(?:password|passphrase|passcode|passwort|pwd)\b"
 )
 
 
@@ -190,7 +190,9 @@ def _named(text: str, match: re.Match[str]) -> Findings:
     value = trimmed(raw[1:] if opened else raw)
     start += len(opened)
     rule = (
-        "password" if _PASSWORDISH.search(match.group("noun")) else match.group("noun").split()[-1].strip("s")
+        "password"
+        if _PASSWORDISH.search(match.group("noun"))
+        else match.group("noun").split()[-1].rstrip("s")
     )
     if rule == "cred" and (login := _LOGIN.fullmatch(value)):
         start, value = start + login.start(1), login.group(1)
@@ -213,7 +215,7 @@ def _is_secret(text: str, match: re.Match[str], value: str, start: int, opened: 
     if rule != "password":
         # Tokens and keys are spoken of more than passwords are: only what a generator made counts.
         return (
-            (len(value) >= 8 and looks.strong(value))
+            (len(value) >= 8 and looks.strong(value) and (bool(copula) or "-" not in value))
             or looks.opaque(value, 12, digests=len(copula) > 0 and rule != "id")
         ) and not looks.wordy(value)
     if not copula:
