@@ -21,11 +21,12 @@ class Outage:
     """What is known about one address, shared by the signals that go there.
 
     Args:
-        address: scheme, host and port, without credentials, as it may be shown.
+        address: scheme, host and port, without credentials, as it may be shown; or a directory.
+        advice: what helps where nothing can be delivered.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, advice: str = "") -> None:
+        self.address, self._hint = address, advice
         self.renew()
 
     def renew(self) -> None:
@@ -61,6 +62,8 @@ class Outage:
             )
 
     def _advice(self, trouble: str) -> str:
+        if self._hint:
+            return self._hint
         return START_ONE if trouble == REFUSED and LOCAL.fullmatch(self.address) else CHECK
 
     def answered(self, trouble: str, ledger: Ledger, *, took_some: bool = True) -> None:

@@ -125,9 +125,19 @@ class Settings:
     redact_rules: Mapping[str, Any]
     instrument: str | tuple[str, ...]
     disabled_instrumentations: tuple[str, ...]
+    files: str | None
+    files_layout: str
+    files_max_size: int
+    files_keep: int
+    files_max_age: float
+    files_total_size: int
+    files_compress: bool
+    files_categories: Mapping[str, tuple[str, ...]]
     disabled_toolkit: tuple[str, ...]
     audit_file: str | None
     error_news: bool
+    exception_locals: bool
+    debug: tuple[str, ...]
     state_directory: str | None
     slow_callback: float
 

@@ -29,6 +29,8 @@ SIGNALS = ("traces", "metrics", "logs")
 # A collection is handed over at once; this is for the rest of it to come.
 METRICS_DELAY = 0.2
 CONSOLE_TIMEOUT = 10.0
+FILES_TIMEOUT = 10.0
+FILES_DELAY = 0.1  # what a kill may cost
 LONGEST_WAIT = 24 * 3600.0
 # Metrics wait in the instruments when their queue is full.
 ROOM = {signal: BY_NAME[f"{signal}_queue_size"].variable for signal in ("traces", "logs")}
@@ -50,6 +52,8 @@ class Place(NamedTuple):
         key: tells two queues apart; equal keys are one queue.
         make_sender: gives the far side.
         timeout: of one request, in seconds.
+        delay: how long an item waits for company, in seconds; None for what the settings say.
+        advice: what helps where nothing can be delivered.
     """
 
     signal: str
@@ -57,6 +61,8 @@ class Place(NamedTuple):
     key: Any
     make_sender: Callable[[], Sender]
     timeout: float
+    delay: float | None = None
+    advice: str = ""
 
 
 class Queues:
@@ -92,10 +98,10 @@ class Queues:
             place.signal,
             place.make_sender(),
             self._ledger(place, [*self.every(), *others]),
-            self._outages.setdefault(place.address, Outage(place.address)),
+            self._outages.setdefault(place.address, Outage(place.address, place.advice)),
             capacity=int(capacity),
             batch_size=int(size),
-            delay=delay,
+            delay=delay if place.delay is None else place.delay,
             timeout=place.timeout,
             **ABOUT_ITEMS[place.signal],
             remedy=ROOM.get(place.signal, ""),
@@ -237,6 +243,32 @@ def _console_sender(
 
     weigh = points_of if is_metrics else _one
     return lambda: ExporterSender(make, clean, pack if is_metrics else _all, weigh)
+
+
+def file_places(settings: Settings) -> list[Place]:
+    """One place for the log files, where they are asked for."""
+    if settings.files is None:
+        return []
+    rows = [
+        getattr(settings, f"files_{name}") for name in ("layout", "max_size", "keep", "max_age", "total_size")
+    ]
+    own = tuple((name, tuple(found)) for name, found in settings.files_categories.items())
+    key = ("files", settings.files, *rows, settings.files_compress, own)
+    advice = "See whether the directory can be written and the disk has room"
+    return [
+        Place("logs", settings.files, key, lambda: _file_sender(settings), FILES_TIMEOUT, FILES_DELAY, advice)
+    ]
+
+
+def _file_sender(settings: Settings) -> Sender:
+    files = import_module("otel_kit.export.files.sender")
+    layouts = import_module("otel_kit.export.files.layout")
+    keeping = import_module("otel_kit.export.files.archive").Keeping(
+        settings.files_keep, settings.files_max_age, settings.files_total_size, settings.files_compress
+    )
+    layout = layouts.layout_of(settings.files_layout, settings.files_categories)
+    sender: Sender = files.FileSender(settings.files, layout, settings.files_max_size, keeping)
+    return sender
 
 
 def _one(_: object) -> int:

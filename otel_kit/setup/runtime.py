@@ -13,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from otel_kit import _guard
 from otel_kit.context import carry_threads, parts
 from otel_kit.context.calls import host_of
+from otel_kit.context.debugging import debug, debugging, end_debugging
 from otel_kit.context.described import description_of, news
 from otel_kit.context.files import files
 from otel_kit.context.redacted import redact_with
@@ -46,7 +47,15 @@ from otel_kit.setup.providers import (
     set_propagator,
     span_limits_of,
 )
-from otel_kit.setup.queues import SIGNALS, Place, Queues, console_places, otlp_places, seconds_from_now
+from otel_kit.setup.queues import (
+    SIGNALS,
+    Place,
+    Queues,
+    console_places,
+    file_places,
+    otlp_places,
+    seconds_from_now,
+)
 from otel_kit.setup.redaction import Redaction, redacted, redaction_of
 from otel_kit.setup.resource import build_resource, process_attributes
 from otel_kit.signals import logs
@@ -84,7 +93,7 @@ CLEANERS: dict[str, Callable[[Any], Any]] = {"traces": _cleaning.span, "metrics"
 
 def places_of(settings: Settings) -> list[Place]:
     """Where the settings want items to go."""
-    return [*otlp_places(settings, CLEANERS), *console_places(settings, CLEANERS)]
+    return [*otlp_places(settings, CLEANERS), *console_places(settings, CLEANERS), *file_places(settings)]
 
 
 def web_of(settings: Settings) -> Web:
@@ -171,6 +180,8 @@ class Runtime:
             redact_with(redaction.value)
             files.audit, files.state = settings.audit_file, settings.state_directory
             news.on = settings.error_news
+            debugging.exception_locals = settings.exception_locals
+            debugging.environment = (settings.environment or "").lower()
             set_propagator(settings, redaction.baggage)
             carry_threads(settings.carry_threads)
             if settings.disabled:
@@ -237,6 +248,7 @@ class Runtime:
         """What reaches into the program, last: everything behind it is ready."""
         logs.activate(console=console_of(settings) is not None, levels=settings.log_level)
         parts.switch(on=True, without=settings.disabled_toolkit)
+        debug(settings.debug)
         logs.install_bridges(
             warnings=settings.capture_warnings, uncaught_exceptions=settings.capture_uncaught
         )
@@ -335,6 +347,7 @@ class Runtime:
 
     def _switch_off(self) -> None:
         logs.deactivate()
+        end_debugging()
         parts.switch(on=False)
         logs.remove_bridges()
         uninstrument_all()

@@ -11,6 +11,7 @@ from otel_kit.instrument import EXCLUDED
 from otel_kit.instrument._sql import N_PLUS_ONE, SLOW_QUERY, TRANSACTIONS
 from otel_kit.setup.values import (
     ATTRIBUTES,
+    CATEGORIES,
     DIRECTORY,
     ENDPOINTS,
     FILE,
@@ -23,6 +24,7 @@ from otel_kit.setup.values import (
     LEVELS,
     LIBRARY_NAMES,
     NAMES,
+    PATH,
     PATTERNS,
     PROPAGATORS,
     RATIO,
@@ -230,11 +232,34 @@ _LIBRARIES = [
             "how long a callback may hold asyncio's event loop up before a log record says so; 0 for never"),
 ]  # fmt: skip
 
+_FILES = [
+    Setting("files", PATH, None, "OTEL_KIT_FILES",
+            "a directory for log files, made if need be"),
+    Setting("files_layout", choice("tiered", "dated"), "tiered", "OTEL_KIT_FILES_LAYOUT",
+            "which files: app.log and its like, or one for each day and purpose"),
+    Setting("files_max_size", count(), 50 << 20, "OTEL_KIT_FILES_MAX_SIZE",
+            "bytes from which on a file is rotated; 0 for by day only"),
+    Setting("files_keep", count(), 20, "OTEL_KIT_FILES_KEEP",
+            "how many rotated files of each are kept"),
+    Setting("files_max_age", SECONDS, 30.0, "OTEL_KIT_FILES_MAX_AGE",
+            "days after which a rotated file is removed"),
+    Setting("files_total_size", count(), 1 << 30, "OTEL_KIT_FILES_TOTAL_SIZE",
+            "bytes that the directory may hold before the oldest rotated files are removed"),
+    Setting("files_compress", FLAG, True, "OTEL_KIT_FILES_COMPRESS",
+            "rotated files are compressed"),
+    Setting("files_categories", CATEGORIES, {}, "OTEL_KIT_FILES_CATEGORIES",
+            "files of your own, by beginnings of logger and event names"),
+]  # fmt: skip
+
 _TOOLKIT = [
     Setting("disabled_toolkit", TOOLKIT, (), "OTEL_KIT_DISABLED_TOOLKIT",
             "parts of the toolkit that emit nothing; * for all"),
     Setting("error_news", FLAG, True, "OTEL_KIT_ERROR_NEWS",
             "errors that are new, come back in another version, or jump in rate are log records of their own"),
+    Setting("exception_locals", FLAG, False, "OTEL_KIT_EXCEPTION_LOCALS",
+            "exceptions that become log records carry the local variables of the program's frames"),
+    Setting("debug", NAMES, (), "OTEL_KIT_DEBUG",
+            "packages of which debug_everything tells; not in production"),
     Setting("state_directory", DIRECTORY, None, "OTEL_KIT_STATE_DIRECTORY",
             "where to remember, over restarts, which errors were seen; made where it is missing"),
     Setting("audit_file", WRITABLE, None, "OTEL_KIT_AUDIT_FILE",
@@ -322,6 +347,7 @@ GROUPS: dict[str, list[Setting]] = {
     "Web servers": _WEB,
     "Databases": _SQL,
     "HTTP clients": _CLIENTS,
+    "Log files": _FILES,
     "Toolkit": _TOOLKIT,
     "Limits": _LIMITS,
 }

@@ -112,6 +112,10 @@ def _writable(value: Any) -> str:
     return path
 
 
+def _path(value: Any) -> str:
+    return os.path.abspath(_text(os.fspath(value) if isinstance(value, os.PathLike) else value))
+
+
 def _levels(value: Any) -> str:
     text = _text(value)
     parse_levels(text)
@@ -120,6 +124,7 @@ def _levels(value: Any) -> str:
 
 TEXT = Kind(f"a text of 1 to {LONGEST_TEXT:,} printable characters", _text, _text)
 FILE = Kind("the path of a readable file", _file, _file)
+PATH = Kind("the path of a directory", _path, _path)
 DIRECTORY = Kind("the path of a directory that can be written, or made", _directory, _directory)
 WRITABLE = Kind("the path of a file that can be written, in a folder that exists", _writable, _writable)
 LEVELS = Kind(
@@ -408,6 +413,34 @@ ATTRIBUTES = Kind(
     _attributes,
     lambda text: _attributes(pairs(text)),
     "name=value,name2=value2, percent-encoded",
+)
+
+
+def _categories(value: Any) -> Mapping[str, tuple[str, ...]]:
+    require(isinstance(value, Mapping))
+    return {_category(name): _names_or_stars(found) for name, found in value.items()}
+
+
+def _category(name: Any) -> str:
+    require(isinstance(name, str) and name.isidentifier())
+    return str(name)
+
+
+def _names_or_stars(value: Any) -> tuple[str, ...]:
+    names = _items(value)
+    require(bool(names) and all(_NAME.fullmatch(name.removesuffix("*")) for name in names))
+    return names
+
+
+def _categories_read(text: str) -> Mapping[str, tuple[str, ...]]:
+    return _categories({name: found.split("+") for name, found in pairs(text).items()})
+
+
+CATEGORIES = Kind(
+    "a mapping of category names to lists of beginnings of logger and event names",
+    _categories,
+    _categories_read,
+    "name=beginning+beginning,name2=beginning",
 )
 
 

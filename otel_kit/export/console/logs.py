@@ -78,10 +78,8 @@ def pretty(item: ReadWriteLogRecord, colors: Colors) -> str:
     """A record for people: one aligned line, and a traceback indented below it."""
     record = item.log_record
     attributes: Mapping[str, Any] = record.attributes or {}
-    shown = [(k, v) for k, v in attributes.items() if k not in _NOT_FOR_PEOPLE]
-    if semconv.EXCEPTION_TYPE in attributes and semconv.EXCEPTION_STACKTRACE not in attributes:
-        shown.append(("exception", _told_elsewhere(attributes)))
-    rest = [pairs(shown, colors)] if shown else []
+    shown = shown_pairs(attributes, colors)
+    rest = [shown] if shown else []
     if record.trace_id:
         rest.append(short_id(record.trace_id, colors))
     number = record.severity_number.value if record.severity_number else 0
@@ -90,14 +88,23 @@ def pretty(item: ReadWriteLogRecord, colors: Colors) -> str:
         escaped(record.severity_text or "-"),
         colors.level(number),
         item.instrumentation_scope.name if item.instrumentation_scope else "",
-        _text(record.body) or escaped(record.event_name or ""),
+        text_of(record.body) or escaped(record.event_name or ""),
         " ".join(rest),
         colors,
     )
-    return first + _below(attributes, colors)
+    return first + shown_below(attributes, colors)
 
 
-def _text(body: Any) -> str:
+def shown_pairs(attributes: Mapping[str, Any], colors: Colors) -> str:
+    """The key-values that people want to see on the line."""
+    shown = [(k, v) for k, v in attributes.items() if k not in _NOT_FOR_PEOPLE]
+    if semconv.EXCEPTION_TYPE in attributes and semconv.EXCEPTION_STACKTRACE not in attributes:
+        shown.append(("exception", _told_elsewhere(attributes)))
+    return pairs(shown, colors) if shown else ""
+
+
+def text_of(body: Any) -> str:
+    """The body on one line, cut where nobody would read on."""
     if body is None:
         return ""
     return shortened(body if isinstance(body, str) else as_json(body), 10 * LONGEST)
@@ -107,7 +114,8 @@ def _told_elsewhere(attributes: Mapping[str, Any]) -> str:
     return f"{attributes[semconv.EXCEPTION_TYPE]}: {attributes.get(semconv.EXCEPTION_MESSAGE, '')}"
 
 
-def _below(attributes: Mapping[str, Any], colors: Colors) -> str:
+def shown_below(attributes: Mapping[str, Any], colors: Colors) -> str:
+    """The traceback, each line on a line of its own."""
     parts = []
     if stack := attributes.get(semconv.CODE_STACKTRACE):
         parts.append(indented(str(stack), colors.dim, colors.dim, colors))

@@ -66,7 +66,7 @@ def _patch() -> None:
             _remember(handler, copy)
         return copy
 
-    QueueHandler.prepare = remembering  # type: ignore[method-assign]
+    QueueHandler.prepare = remembering  # type: ignore[method-assign, assignment]
 
 
 def _remember(handler: Any, copy: logging.LogRecord) -> None:

@@ -1,0 +1,103 @@
+"""The far side of the queue for log files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from otel_kit.export.files.archive import Archive, Keeping
+from otel_kit.export.files.layout import DAY, Layout
+from otel_kit.export.files.lines import as_json_line, as_text_line
+from otel_kit.export.files.logfile import Directory, OpenFile
+from otel_kit.export.outcome import DELIVERED, UNENCODABLE, Outcome
+
+TEND_EVERY = 3600.0  # seconds, so that age and size are seen to also where nothing is rotated
+
+
+class FileSender:
+    """Writes log records into the files of a layout.
+
+    Args:
+        directory: where they are; made if need be.
+        layout: which files, and what goes into them.
+        most_bytes: the size from which on a file is rotated; 0 for never.
+        keeping: what is kept of what was rotated away.
+    """
+
+    encoding = False
+
+    def __init__(self, directory: str, layout: Layout, most_bytes: int, keeping: Keeping) -> None:
+        self._directory = Directory(directory)
+        self._layout, self._most_bytes = layout, most_bytes
+        self._archive = Archive(Path(directory), keeping)
+        self._open: dict[Path, OpenFile] = {}
+        self._tended = float("-inf")
+        # What is in a file already, when the disk became full between two files: the next attempt has it again.
+        self._written: dict[Path, list[Any]] = {}
+
+    def send(self, items: Sequence[Any], timeout: float) -> Outcome:
+        """Append the records to their files. Where that fails all are to be sent again; a file that has some of them
+        already does not get these twice.
+        """
+        by_path, dropped = self._sorted(items)
+        try:
+            with self._directory.locked():
+                rotated = [old for path, lines in by_path.items() for old in self._append(path, lines)]
+        except OSError as error:
+            return Outcome(retry=True, trouble=error.strerror or type(error).__name__)
+        self._written.clear()
+        self._see_to_old_files(bool(rotated))
+        return Outcome({UNENCODABLE: dropped}, trouble="a record that has no text") if dropped else DELIVERED
+
+    def _sorted(self, items: Sequence[Any]) -> tuple[dict[Path, list[tuple[Any, bytes]]], int]:
+        """The records and lines for each file, and how many records could not be made into any."""
+        day, dropped = time.strftime("%Y-%m-%d"), 0
+        by_path: dict[Path, list[tuple[Any, bytes]]] = {}
+        for item in items:
+            try:
+                for path, line in self._lines(item, day):
+                    by_path.setdefault(path, []).append((item, line))
+            except Exception:
+                dropped += 1
+        return by_path, dropped
+
+    def _lines(self, item: Any, day: str) -> list[tuple[Path, bytes]]:
+        record, scope = item.log_record, item.instrumentation_scope
+        severity = record.severity_number.value if record.severity_number else 0
+        takers = self._layout.takers(severity, scope.name if scope else "", record.event_name)
+        made = {
+            json: (as_json_line if json else as_text_line)(item) for json in {file.json for file in takers}
+        }
+        return [(self._directory.path / file.path.replace(DAY, day), made[file.json]) for file in takers]
+
+    def _append(self, path: Path, lines: list[tuple[Any, bytes]]) -> list[Path]:
+        before = {id(item) for item in self._written.get(path, ())}
+        if path not in self._open:
+            self._open[path] = OpenFile(path, self._most_bytes, daily=DAY not in path.name)
+        rotated = self._open[path].append([line for item, line in lines if id(item) not in before])
+        self._written[path] = [item for item, _ in lines]
+        return rotated
+
+    def _see_to_old_files(self, rotated: bool) -> None:
+        if rotated or time.monotonic() - self._tended > TEND_EVERY:
+            self._tended = time.monotonic()
+            self._close_other_days()
+            self._archive.tend()
+
+    def _close_other_days(self) -> None:
+        for path in [path for path in self._open if not path.exists()]:
+            self._open.pop(path).close()
+
+    def renew(self) -> None:
+        """In a forked child: the files are opened anew, so that no lock is shared."""
+        self.close()
+        self._archive.renew()
+
+    def close(self) -> None:
+        """Close all files; a later delivery opens them again."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+        self._directory.close()
