@@ -8,9 +8,10 @@ from typing import Any
 
 from otel_kit.pipeline.redact import detectors, looks, urls
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings, settle, spliced
+from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork, bounded, settle, spliced
+from otel_kit.pipeline.redact.prefilter import may_hold
 
-LONGEST_RUN = 8_192
+LONGEST_RUN, MOST_RUNS = 8_192, 200
 _BASE64 = expression(r"(?<![\w+/\-])[A-Za-z0-9+/_\-]{24,}={0,2}")
 _HEX = expression(r"(?<![0-9A-Za-z])(?:0x|\\x|[xX]')?((?:[2-7][0-9a-fA-F]|0[9aAdD]){12,})(?![0-9A-Za-z])")
 _ENTITY = expression(r"&(?:lt|gt|quot|apos|#\d{2,3}|#x[0-9a-f]{2});", 2)
@@ -26,17 +27,31 @@ def nested(text: str, lower: str, look: Look) -> Findings:
         lower: the same in lower case.
         look: finds in a decoded text.
     """
+    looked = 0
     for start, end, plain in urls.encoded(text):
+        if not may_hold(plain):
+            continue
+        looked += 1
+        if looked > MOST_RUNS:
+            raise TooMuchWork
         inner = settle(look(plain))
         if inner:
             yield Finding(start, end, inner[0].rule, urls.encode(spliced(plain, inner)))
-    for match in _BASE64.finditer(text):
+    for match in bounded(_BASE64, text):
         run = match.group()
-        if len(run) <= LONGEST_RUN and not looks.hexadecimal(run) and (plain := detectors.decoded(run)):
+        if (
+            len(run) <= LONGEST_RUN
+            and not looks.hexadecimal(run)
+            and (plain := detectors.decoded(run))
+            and may_hold(plain)
+        ):
+            looked += 1
+            if looked > MOST_RUNS:
+                raise TooMuchWork
             inner = settle(look(plain))
             if inner:
                 yield Finding(match.start(), match.end(), inner[0].rule)
-    for match in _HEX.finditer(text):
+    for match in bounded(_HEX, text, MOST_RUNS):
         run = match.group(1)
         if (
             len(run) <= LONGEST_RUN

@@ -30,6 +30,11 @@ def has_digit(text: str) -> bool:
     return _DIGIT.search(text) is not None
 
 
+def may_hold(text: str) -> bool:
+    """Whether anything in a text can begin a secret."""
+    return bool(_TRIGGER.search(text.lower()) or _RUN.search(text) or _DIGITS_OF_A_CARD.search(text))
+
+
 class Prefilter:
     """Knows words that it has seen and that nothing can begin with."""
 
