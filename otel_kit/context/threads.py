@@ -23,6 +23,8 @@ R = TypeVar("R")
 _OURS = ("otel_kit", "Otel")
 # The names of contextvars that follow by themselves: ours, and what is bound with structlog.
 _FOLLOWING = ("otel_kit", "structlog_")
+# Which line of a web server is told already is a matter of the thread that serves.
+_STAYING = "otel_kit.access"
 
 _lock = threading.Lock()
 _undo: list[Callable[[], None]] = []
@@ -91,7 +93,7 @@ class _Luggage:
         self._bound = ids.capture()
         self._context = otel_context.get_current()
         found = contextvars.copy_context().items()
-        self._variables = [pair for pair in found if pair[0].name.startswith(_FOLLOWING)]
+        self._variables = [pair for pair in found if _follows(pair[0].name)]
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the function with this luggage, in a copy of the worker's context that is dropped after."""
@@ -107,6 +109,10 @@ class _Luggage:
             variable.set(value)
         ids.restore(self._bound)
         otel_context.attach(self._context)
+
+
+def _follows(name: str) -> bool:
+    return name.startswith(_FOLLOWING) and name != _STAYING
 
 
 def _begin(thread: threading.Thread, luggage: _Luggage, own: Callable[[], None] | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import decimal
 import gc
+import logging
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from opentelemetry import context as otel_context
 
 from otel_kit import bind, bind_context, carry, current_context
 from otel_kit.context import carry_threads, tally
+from otel_kit.signals.logs import access
 
 OTHER: contextvars.ContextVar[str] = contextvars.ContextVar("other", default="untouched")
 KEY = otel_context.create_key("test")
@@ -159,6 +161,19 @@ def test_the_kits_own_counts_follow(carried: None) -> None:
         pool.submit(tally.count, tally.QUERY).result()
         in_thread(lambda: tally.count(tally.QUERY))
     assert counted.counts == {tally.QUERY: 2}
+
+
+def test_a_server_that_is_started_after_a_request_tells_its_own_lines(carried: None) -> None:
+    """A thread takes the mark along that a server's line about a request is told already, and hides lines of others."""
+    record = logging.makeLogRecord({"name": "uvicorn.access", "levelno": logging.INFO})
+
+    def work() -> tuple[bool, bool]:
+        access.begin()
+        return access.is_told("uvicorn.access", record, False), in_thread(
+            lambda: access.is_told("uvicorn.access", record, False)
+        )
+
+    assert contextvars.copy_context().run(work) == (True, False)
 
 
 def test_it_is_on_by_default(run_program: Any) -> None:
