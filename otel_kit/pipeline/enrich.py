@@ -18,9 +18,9 @@ class SpanEnricher(SpanProcessor):
         """Set the ids that are not among the span's own attributes."""
         if ids := context.attributes(parent_context):
             given = span.attributes or {}
-            for name, value in ids.items():
-                if name not in given:
-                    span.set_attribute(name, value)
+            if not given.keys().isdisjoint(ids):
+                ids = {name: value for name, value in ids.items() if name not in given}
+            span.set_attributes(ids)
 
 
 class LogEnricher(LogRecordProcessor):
