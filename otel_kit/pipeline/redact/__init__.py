@@ -6,9 +6,12 @@ Pure functions over text and plain data, and one file that knows the signals. In
 - ``vocabulary``, ``keys``: what a key says about its value
 - ``looks``: what a value looks like
 - ``tokens``, ``detectors``, ``personal``: values that prove themselves
-- ``values``, ``pairs``, ``cookies``, ``sentences``, ``urls``, ``sql``, ``arguments``: keys with values in every notation
+- ``values``, ``pairs``, ``notations``, ``tables``, ``cookies``, ``urls``, ``sql``, ``arguments``: keys with values in every notation
+- ``sentences``, ``spoken``: secrets that prose names, near to their noun and further away
+- ``nested``: what hides in encodings
 - ``rules``, ``patterns``, ``secret``: what a user adds
-- ``engine``: the redactor
+- ``prefilter``, ``scan``: the question whether a text can hold anything, and all detectors in their order
+- ``named``, ``engine``: mappings whose entries speak of each other, and the redactor
 - ``surfaces``: every surface of the three signals
 
 A rule of this folder: a detector takes a text and yields findings; it replaces nothing, raises nothing but
