@@ -129,7 +129,7 @@ class Settings:
     files_layout: str
     files_max_size: int
     files_keep: int
-    files_max_age: float
+    files_max_age: int
     files_total_size: int
     files_compress: bool
     files_categories: Mapping[str, tuple[str, ...]]

@@ -241,7 +241,7 @@ _FILES = [
             "bytes from which on a file is rotated; 0 for by day only"),
     Setting("files_keep", count(), 20, "OTEL_KIT_FILES_KEEP",
             "how many rotated files of each are kept"),
-    Setting("files_max_age", SECONDS, 30.0, "OTEL_KIT_FILES_MAX_AGE",
+    Setting("files_max_age", count(), 30, "OTEL_KIT_FILES_MAX_AGE",
             "days after which a rotated file is removed"),
     Setting("files_total_size", count(), 1 << 30, "OTEL_KIT_FILES_TOTAL_SIZE",
             "bytes that the directory may hold before the oldest rotated files are removed"),

@@ -36,6 +36,7 @@ WORDS = {
     "console": "json",
     "sql_transactions": "spans",
     "redact": "secrets+personal",
+    "files_layout": "dated",
 }
 HERE = str(Path(__file__).resolve().parent)
 OF_KIND = {
@@ -43,6 +44,14 @@ OF_KIND = {
     values.FILE: Example(__file__, __file__, __file__, "/no/such/file", "/no/such/file"),
     values.DIRECTORY: Example(HERE, HERE, HERE, __file__, __file__),
     values.WRITABLE: Example(f"{HERE}/new", f"{HERE}/new", f"{HERE}/new", HERE, HERE),
+    values.PATH: Example(f"{HERE}/no/new", f"{HERE}/no/new", f"{HERE}/no/new", 7, "a\nb"),
+    values.CATEGORIES: Example(
+        {"payments": ["shop.pay", "sold*"]},
+        "payments=shop.pay+sold*",
+        {"payments": ("shop.pay", "sold*")},
+        {"pay ments": ["a"]},
+        "payments",
+    ),
     values.TOOLKIT: Example(["code"], "Code", ("code",), ["cod"], "cod"),
     values.FLAG: Example(True, "TRUE", True, 1, "1"),
     values.RATIO: Example(0.25, "0.25", 0.25, 1.5, "-0.1"),

@@ -35,6 +35,9 @@ _NOT_FOR_PEOPLE = frozenset(
         semconv.CODE_CHANGED,
         semconv.CODE_OLD,
         semconv.CODE_NEW,
+        semconv.ERROR_FINGERPRINT,
+        semconv.ERROR_SEVERITY,
+        semconv.ERROR_SUGGESTIONS,
     }
 )
 INDENT = "    "
@@ -121,6 +124,8 @@ def shown_below(attributes: Mapping[str, Any], colors: Colors) -> str:
         parts.append(indented(str(stack), colors.dim, colors.dim, colors))
     if trace := attributes.get(semconv.EXCEPTION_STACKTRACE):
         parts.append(indented(str(trace), colors.dim, colors.error, colors))
+    if trace and isinstance(hints := attributes.get(semconv.ERROR_SUGGESTIONS), list | tuple):
+        parts.append(indented(f"→ {'; '.join(map(str, hints))}", colors.dim, colors.dim, colors))
     return "".join(parts)
 
 
