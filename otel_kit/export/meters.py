@@ -19,7 +19,7 @@ from otel_kit import _guard
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
-I = TypeVar("I")
+Made = TypeVar("Made")
 
 # Past this many, a meter is made anew for each call.
 MOST_METERS = 1000
@@ -182,7 +182,7 @@ class Meter(APIMeter):
     def _made(self, kind: str, *args: Any, **options: Any) -> Any:
         return getattr(self._provider.real().get_meter(*self._scope), kind)(*args, **options)
 
-    def _later(self, stand_in: type[I], kind: str, *args: Any) -> I:
+    def _later(self, stand_in: type[Made], kind: str, *args: Any) -> Made:
         self._provider.observe(lambda: self._made(kind, *args))
         return stand_in(*args)
 
