@@ -6,7 +6,8 @@ Pure functions over text and plain data, and one file that knows the signals. In
 - ``vocabulary``, ``keys``: what a key says about its value
 - ``looks``: what a value looks like
 - ``tokens``, ``detectors``, ``personal``: values that prove themselves
-- ``values``, ``pairs``, ``notations``, ``tables``, ``cookies``, ``urls``, ``sql``, ``arguments``: keys with values in every notation
+- ``values``, ``pairs``, ``notations``, ``tables``, ``cookies``, ``urls``, ``sql``, ``arguments``: keys with values in every
+  notation
 - ``sentences``, ``spoken``: secrets that prose names, near to their noun and further away
 - ``nested``: what hides in encodings
 - ``rules``, ``patterns``, ``secret``: what a user adds
