@@ -48,13 +48,18 @@ if TYPE_CHECKING:
     from otel_kit.setup import Telemetry, init_telemetry
     from otel_kit.signals import get_logger, get_meter, get_tracer, set_level, span
     from otel_kit.toolkit.agents import agent, business_event, cost, workflow
-    from otel_kit.toolkit.code import block, each, traced, watch_attributes
+    from otel_kit.toolkit.code.attributes import watch_attributes
+    from otel_kit.toolkit.code.block import block
+    from otel_kit.toolkit.code.captured import capture
+    from otel_kit.toolkit.code.debug import debug_everything
+    from otel_kit.toolkit.code.each import each
     from otel_kit.toolkit.code.measure import measure
     from otel_kit.toolkit.code.measured import measured
     from otel_kit.toolkit.code.operations import operations
-    from otel_kit.toolkit.data import observe_cache
-    from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
+    from otel_kit.toolkit.code.postmortem import debug_on_error
+    from otel_kit.toolkit.code.traced import traced
     from otel_kit.toolkit.data import check, checks, observe_cache, track_changes
+    from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -77,11 +82,14 @@ _HOMES = {
     "agent": "otel_kit.toolkit.agents",
     "business_event": "otel_kit.toolkit.agents",
     "cost": "otel_kit.toolkit.agents",
-    "block": "otel_kit.toolkit.code",
-    "each": "otel_kit.toolkit.code",
     "workflow": "otel_kit.toolkit.agents",
-    "watch_attributes": "otel_kit.toolkit.code",
+    "block": "otel_kit.toolkit.code",
+    "capture": "otel_kit.toolkit.code",
+    "debug_everything": "otel_kit.toolkit.code",
+    "debug_on_error": "otel_kit.toolkit.code",
+    "each": "otel_kit.toolkit.code",
     "traced": "otel_kit.toolkit.code",
+    "watch_attributes": "otel_kit.toolkit.code",
     "degraded": "otel_kit.toolkit.errors",
     "fallback": "otel_kit.toolkit.errors",
     "recovered": "otel_kit.toolkit.errors",
@@ -91,11 +99,11 @@ _HOMES = {
     "operations": "otel_kit.toolkit.code",
     "add_error_rule": "otel_kit.toolkit.errors",
     "analyze": "otel_kit.toolkit.errors",
-    "audit": "otel_kit.toolkit.trust",
     "check": "otel_kit.toolkit.data",
     "checks": "otel_kit.toolkit.data",
     "observe_cache": "otel_kit.toolkit.data",
     "track_changes": "otel_kit.toolkit.data",
+    "audit": "otel_kit.toolkit.trust",
     "security": "otel_kit.toolkit.trust",
 }
 _MODULES = ("errors", "instrument", "semconv")
@@ -109,17 +117,20 @@ __all__ = [
     "analyze",
     "audit",
     "bind",
-    "block",
     "bind_context",
+    "block",
     "business_event",
+    "capture",
     "carry",
     "check",
     "checks",
     "clear_context",
     "cost",
     "current_context",
-    "each",
+    "debug_everything",
+    "debug_on_error",
     "degraded",
+    "each",
     "errors",
     "fallback",
     "get_logger",
@@ -139,8 +150,8 @@ __all__ = [
     "span",
     "traced",
     "track_changes",
-    "watch_attributes",
     "unbind_context",
+    "watch_attributes",
     "workflow",
 ]
 

@@ -7,6 +7,7 @@
 - ``reported``: which exceptions have been told already
 - ``described``: what is said about an exception beside its traceback
 - ``tally``: what is counted within a piece of work
+- ``debugging``: what is recorded on request only
 - ``parts``: which parts of the toolkit are on
 - ``redacted``, ``files``: values without secrets, and where files are, for helpers that write files of their own
 """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from otel_kit.context.debugging import debugging
 from otel_kit.errors import SettingError
 
 TRANSACTIONS = ("events", "spans", "off")
@@ -60,6 +61,8 @@ class _State:
 
 def current() -> Sql:
     """The choice that holds now."""
+    if debugging.sql:
+        return replace(_State.sql, parameters=True, transactions="spans")
     return _State.sql
 
 

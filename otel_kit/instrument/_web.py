@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from otel_kit.context.debugging import debugging
 from otel_kit.instrument._head import Head
 
 Identity = str | Callable[[Head], object] | None
@@ -51,6 +52,8 @@ class _State:
 
 def current() -> Web:
     """The choice that holds now."""
+    if debugging.body_bytes > _State.web.body_bytes:
+        return replace(_State.web, body_bytes=debugging.body_bytes)
     return _State.web
 
 

@@ -15,6 +15,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from otel_kit import semconv
 from otel_kit.context import tally
+from otel_kit.context.debugging import locals_of
 from otel_kit.context.described import description_of
 from otel_kit.context.place import place_of
 from otel_kit.context.reported import Report, is_reported, is_said_by_program, mark_reported, report_of
@@ -41,7 +42,7 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
         severity_number=SeverityNumber.ERROR,
         severity_text="ERROR",
         body=_sentence(exception),
-        attributes=place_of(exception),
+        attributes={**place_of(exception), **locals_of(exception)},
         event_name=semconv.EVENT_EXCEPTION,
         exception=exception,
     )

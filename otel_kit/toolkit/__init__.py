@@ -8,11 +8,12 @@
 - ``jobs``: runs, batches, progress
 
 Each helper steps aside while its part is off (``otel_kit.context.parts``). Importing this loads none of them; from then
-on exceptions are described by ``errors``, which is loaded at the first one.
+on exceptions are described by ``errors``, which is loaded at the first one, and ``code`` debugs what the settings say.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -20,9 +21,11 @@ from typing import Any
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
+from otel_kit.context.debugging import debugging
 from otel_kit.context.described import describe_with
 
 _TELLING = "otel_kit.toolkit.errors.telling"
+_DEBUG = "otel_kit.toolkit.code.debug"
 
 
 def _describe(exception: BaseException) -> Mapping[str, AttributeValue]:
@@ -39,4 +42,19 @@ def _told(exception: BaseException, description: Mapping[str, Any], span_context
     import_module(_TELLING).told(exception, description, span_context)
 
 
+def _locals_of(exception: BaseException) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = import_module("otel_kit.toolkit.code.frames").locals_of(exception)
+    return found
+
+
+def _debug(packages: tuple[str, ...]) -> None:
+    import_module(_DEBUG).begin(packages)
+
+
+def _end_debugging() -> None:
+    if _DEBUG in sys.modules:
+        sys.modules[_DEBUG].end()
+
+
 describe_with(_describe, _told, _brief)
+debugging.tell_locals, debugging.begin, debugging.end = _locals_of, _debug, _end_debugging

@@ -17,6 +17,7 @@ from opentelemetry.context import Context, create_key, get_current, get_value, s
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
+from otel_kit.context.debugging import locals_of
 from otel_kit.context.described import description_of
 from otel_kit.context.reported import said_by_program
 from otel_kit.signals.logs.levels import severity
@@ -144,6 +145,8 @@ def emit(
     context = get_current()
     if exception is not None:
         context = said_by_program(context)
+        if carried := locals_of(exception):
+            attributes = {**carried, **attributes}
         if not _speaks(exception):
             attributes, exception = {**_mute(exception), **attributes}, None
     if body.endswith("\n"):

@@ -15,6 +15,8 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Status, StatusCode
 
 from otel_kit import semconv
 from otel_kit.signals.logs.levels import INFO, WARNING
@@ -23,6 +25,8 @@ from otel_kit.toolkit.code import headroom
 from otel_kit.toolkit.code.records import contained, say, took, wanted
 from otel_kit.toolkit.code.site import Site, calls
 from otel_kit.toolkit.code.values import kept
+
+_runtime = otel_context._RUNTIME_CONTEXT
 
 DEEPEST = 50  # steps of indentation
 # Frames of ours: of wrappers for each call, and what it takes to emit something inside the innermost one.
@@ -42,12 +46,24 @@ class Call:
         steps: its code runs in steps, which come later; else it runs from now to the end.
     """
 
-    __slots__ = ("_attached", "_began", "_close", "_depth", "_level", "_room", "_set", "_site", "_span")
+    __slots__ = (
+        "_attached",
+        "_began",
+        "_close",
+        "_context",
+        "_depth",
+        "_level",
+        "_room",
+        "_set",
+        "_site",
+        "_span",
+    )
 
     def __init__(self, site: Site, arguments: Mapping[str, Any], level: int, *, steps: bool) -> None:
         self._site, self._level, self._room = site, level, 0
         self._depth = _depth.get()
         self._attached: Any = None
+        self._context: Context | None = None
         self._set: Token[int] | None = None
         attributes = _attributes(site, arguments)
         if steps:
@@ -62,15 +78,27 @@ class Call:
         self._began = perf_counter()
 
     def __enter__(self) -> None:
-        self._attached = otel_context.attach(trace.set_span_in_context(self._span))
+        # Where a step has left a span of its own open, that is the current one in the next step, too.
+        self._context = self._context or trace.set_span_in_context(self._span)
+        self._attached = _runtime.attach(self._context)
         self._go_deeper()
 
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        tb: TracebackType | None = None,
     ) -> None:
+        self._context = _runtime.get_current()
+        self._detach()
+
+    def _detach(self) -> None:
         self._come_back()
         attached, self._attached = self._attached, None
-        otel_context.detach(attached)
+        try:
+            _runtime.detach(attached)
+        except ValueError:  # in another context than it was entered in
+            return
 
     def returned(self, result: object = None) -> None:
         """It ended well."""
@@ -101,7 +129,7 @@ class Call:
         site = self._site
         last = site.name.rpartition(".")[2]  # what a function returns is often what it is called
         if site.options.result:
-            self._span.set_attribute(semconv.CODE_RESULT, kept(last, result, ask=site.ask))
+            self._span.set_attribute(semconv.CODE_RESULT, kept(last, result, ask=site.by_hand))
         if site.options.logs and wanted(site.gate, self._level):
             shown = site.short(last, result)
             self._say(f"← {site.name} {took(seconds)} {shown}", semconv.EVENT_CODE_RETURNED, seconds)
@@ -133,11 +161,23 @@ class Call:
 
     def _end(self, error: BaseException | None) -> None:
         try:
-            if self._set is not None:
+            # A context that the program has attached for later calls is to stay.
+            if self._attached is not None and _runtime.get_current() is self._context:
+                self._detach()
+            else:
                 self._come_back()
+            if error is not None and not self._site.by_hand:
+                self._note(error)
+                error = None
             self._close(type(error) if error else None, error, error.__traceback__ if error else None)
         except Exception as failure:
             contained(failure)
+
+    def _note(self, error: BaseException) -> None:
+        """An exception of a function that nobody chose may be part of the plan: it fails the span, and is told nowhere else."""
+        if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
+            self._span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+            self._span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {text(error)}"))
 
     def _go_deeper(self) -> None:
         self._set = _depth.set(self._depth + 1)

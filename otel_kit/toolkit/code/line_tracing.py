@@ -41,13 +41,14 @@ class _Tracer:
     def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
         """A frame begins: whoever traced before may want to trace it."""
         before = self.before
-        if not self.users:
+        if not self.users and sys.gettrace() is self.function:
             sys.settrace(before)
         if before is None:
             return None
+        here = sys.gettrace() is self.function  # else another tracer passes events on to us
         local = before(frame, event, arg)
         # Tracers in C put themselves in our place as they are called.
-        if self.users and sys.gettrace() is not self.function:
+        if here and self.users and sys.gettrace() is not self.function:
             sys.settrace(self.function)
         return local
 

@@ -66,13 +66,13 @@ class Site:
         code: its code, where it has any.
         parameters: what it takes.
         options: what is told of its calls.
-        ask: let objects say what they are.
+        by_hand: somebody chose this function: its values are asked what they are, and its exceptions are told of.
 
     Raises:
         ArgumentError: an argument is chosen that the function does not have.
     """
 
-    __slots__ = ("_parameters", "ask", "attributes", "gate", "name", "options", "tracer")
+    __slots__ = ("_parameters", "attributes", "by_hand", "gate", "name", "options", "tracer")
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class Site:
         parameters: Parameters,
         options: Options,
         *,
-        ask: bool = True,
+        by_hand: bool = True,
     ) -> None:
-        self._parameters, self.options, self.ask = parameters, options, ask
+        self._parameters, self.options, self.by_hand = parameters, options, by_hand
         self.name = options.name or name
         self.tracer, self.gate = get_tracer(module), gate(module)
         self.attributes: dict[str, Any] = {semconv.CODE_FUNCTION_NAME: f"{module}.{name}"}
@@ -115,7 +115,7 @@ class Site:
     @classmethod
     def of_code(cls, code: CodeType, module: str, options: Options) -> Site:
         """The site of a function that nobody chose by hand: its arguments are not asked what they are."""
-        return cls(module, code.co_qualname, code, parameters_of_code(code), options, ask=False)
+        return cls(module, code.co_qualname, code, parameters_of_code(code), options, by_hand=False)
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """What a call was given, by name, without its receiver; the chosen ones, or all where no choice was made."""
@@ -142,7 +142,7 @@ class Site:
     def described(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments as attributes of a span."""
         prefix = semconv.CODE_ARGUMENT
-        return {f"{prefix}.{name}": kept(name, value, ask=self.ask) for name, value in arguments.items()}
+        return {f"{prefix}.{name}": kept(name, value, ask=self.by_hand) for name, value in arguments.items()}
 
     def written(self, arguments: Mapping[str, Any]) -> str:
         """Arguments as the program would write them."""
@@ -150,7 +150,7 @@ class Site:
 
     def short(self, name: str, value: object) -> str:
         """A value in a sentence."""
-        return shown(name, value, SHORT, ask=self.ask)
+        return shown(name, value, SHORT, ask=self.by_hand)
 
 
 def calls() -> str:

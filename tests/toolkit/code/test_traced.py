@@ -344,6 +344,8 @@ def test_a_generators_span_is_current_inside_of_it_only() -> None:
         for i in range(2):
             with otel_kit.span("inside"):
                 yield i
+                with otel_kit.span("further inside"):
+                    pass
 
     @traced(name="aitems")
     async def aitems() -> AsyncIterator[int]:
@@ -368,6 +370,7 @@ def test_a_generators_span_is_current_inside_of_it_only() -> None:
         ("items", None),
         ("aitems", None),
         ("inside", "items"),
+        ("further inside", "inside"),
         ("ainside", "aitems"),
         ("outside", None),
         ("aoutside", None),
