@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
 
@@ -18,7 +18,6 @@ from otel_kit.context.described import description_of, news
 from otel_kit.context.files import files
 from otel_kit.context.redacted import redact_with
 from otel_kit.export.batch import Batcher
-from otel_kit.export.console.logs import ConsoleLogProcessor
 from otel_kit.export.logs import Inside, LogQueue
 from otel_kit.export.meters import MeterProvider
 from otel_kit.export.metrics import Collector, Item
@@ -59,6 +58,9 @@ from otel_kit.setup.queues import (
 from otel_kit.setup.redaction import Redaction, redacted, redaction_of
 from otel_kit.setup.resource import build_resource, process_attributes
 from otel_kit.signals import logs
+
+if TYPE_CHECKING:
+    from otel_kit.export.console.logs import ConsoleLogProcessor
 
 
 def _same(item: Any) -> Any:
@@ -131,9 +133,15 @@ def client_of(settings: Settings) -> Client:
 
 def console_of(settings: Settings) -> ConsoleLogProcessor | None:
     """What shows log records on the console, if they are to be shown."""
-    if settings.console != "off":
-        return ConsoleLogProcessor(settings.console, skip=logs.already_shown)  # type: ignore[arg-type]
-    return ConsoleLogProcessor(skip=logs.already_shown) if "console" in settings.logs_exporter else None
+    style = settings.console
+    if style == "off":
+        if "console" not in settings.logs_exporter:
+            return None
+        style = "auto"
+    processor: ConsoleLogProcessor = import_module("otel_kit.export.console.logs").ConsoleLogProcessor(
+        style, skip=logs.already_shown
+    )
+    return processor
 
 
 def _import_for_metrics(provider: MeterProvider, settings: Settings) -> None:
