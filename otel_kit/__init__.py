@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from otel_kit.toolkit.code.traced import traced
     from otel_kit.toolkit.data import check, checks, observe_cache, track_changes
     from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
+    from otel_kit.toolkit.jobs import run
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -103,6 +104,7 @@ _HOMES = {
     "checks": "otel_kit.toolkit.data",
     "observe_cache": "otel_kit.toolkit.data",
     "track_changes": "otel_kit.toolkit.data",
+    "run": "otel_kit.toolkit.jobs",
     "audit": "otel_kit.toolkit.trust",
     "security": "otel_kit.toolkit.trust",
 }
@@ -144,6 +146,7 @@ __all__ = [
     "operations",
     "recovered",
     "retried",
+    "run",
     "security",
     "semconv",
     "set_level",

@@ -48,6 +48,7 @@ FRONT_DOOR = {
     "operations",
     "recovered",
     "retried",
+    "run",
     "security",
     "semconv",
     "set_level",

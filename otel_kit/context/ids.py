@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import reprlib
 import sys
 from collections.abc import Callable, Mapping
@@ -67,7 +68,9 @@ class Bound:
 
 
 _NOTHING = Bound(_EMPTY)
-_bound: ContextVar[Bound] = ContextVar("otel_kit.ids", default=_NOTHING)
+# A process that a run started belongs to it (toolkit/jobs/running.py).
+_RUN = os.environ.get("OTEL_KIT_RUN_ID", "")[:LONGEST_VALUE]
+_bound: ContextVar[Bound] = ContextVar("otel_kit.ids", default=Bound({"run_id": _RUN}) if _RUN else _NOTHING)
 _gathered: ContextVar[dict[str, Any] | None] = ContextVar("otel_kit.gathered_ids", default=None)
 
 

@@ -22,6 +22,7 @@ QUERY, HTTP_CALL = "query", "http_call"
 CACHE_CALL, CACHE_HIT, CACHE_MISS = "cache_call", "cache_hit", "cache_miss"
 RETRY = "retry"
 EXCEPTION = "exception"
+RECORD = "record"  # told with its facts, from WARNING on
 LOG = "log."  # followed by the level's name in small letters: log.warning
 
 

@@ -5,6 +5,7 @@ all.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from opentelemetry import _logs as logs_api
@@ -48,6 +49,9 @@ def report(exception: BaseException, span_context: SpanContext, scope_name: str)
     )
     logs_api.get_logger(scope_name).emit(record)
     tally.count(f"{tally.LOG}error")
+    if tally.is_counting():
+        facts = {"body": record.body, "attributes": record.attributes, "event_name": record.event_name}
+        tally.tell(tally.RECORD, level=logging.ERROR, exception=exception, **facts)
     # Also where no pipeline of ours has done so.
     mark_reported(exception, Report(*span_context[:2], span_context.trace_flags))
 

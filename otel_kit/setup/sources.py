@@ -17,10 +17,11 @@ PYPROJECT = "pyproject.toml"
 TABLE_NAME = "tool.otel_kit"
 IN_WORDS = f"{TABLE_NAME} of {PYPROJECT}"
 LARGEST_FILE = 1 << 20
-# Variables of the stack in deploy/ (docs/stack.md). Who exports them in a shell also starts programs there.
+# Variables of the stack in deploy/ (docs/stack.md), whose shells also start programs, and of jobs (docs/jobs.md).
 OF_THE_STACK = re.compile(
     r"OTEL_KIT_(STACK|COLLECTOR|JAEGER|PROMETHEUS|VICTORIALOGS)_\w+"
     r"|OTEL_KIT_(OTLP_(GRPC|HTTP)_PORT|LISTEN_HOST|RETENTION|QUEUE_ITEMS|SPAN_METRICS_INTERVAL)"
+    r"|OTEL_KIT_(RUN_ID|RUNS_DIRECTORY|PROGRESS_DIRECTORY)"
 )
 
 

@@ -30,6 +30,7 @@ MAX_SCOPES = 1000
 # a processor or by a signal handler, waits until it has finished; what is said then is not kept, for it would never end.
 _NESTED, _CLOSED = 1, 9
 MOST_WAITING = 100
+_WARNING = 30
 
 
 class _State:
@@ -138,6 +139,15 @@ def emit(
     number, known_name, counted = _severities.get(level) or _severity(level)
     if counts:
         tally.count(counted)
+        if level >= _WARNING and tally.is_counting():
+            tally.tell(
+                tally.RECORD,
+                level=level,
+                body=body,
+                attributes=attributes,
+                exception=exception,
+                event_name=event_name,
+            )
     now = time_ns()
     emit_by, is_careful = _scopes.get(name) or _scope(name)
     if not is_careful:

@@ -1,0 +1,33 @@
+"""Jobs: runs, batches and their progress, for work that lasts for hours without a browser in front.
+
+- ``runs``: one run · ``stage``: a part of it · ``heard``: what happened within · ``surroundings``: where it ran
+- ``summary``: what is left of it, as a file and as a page on the terminal · ``index``: all runs of a directory
+- ``settling``: runs that ended without saying so · ``alive``: whether a process is still the one that it was
+- ``running``: which runs are open in this process, and what its children learn of them · ``stopping``: signals
+- ``places``: directories and files, and what happens where they cannot be written · ``runid``: ids that sort
+
+Files are written whether telemetry is on or not; signals are emitted where it is on.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel_kit.toolkit.jobs.runs import Run, run
+
+_HOMES = {
+    "Run": "otel_kit.toolkit.jobs.runs",
+    "run": "otel_kit.toolkit.jobs.runs",
+}
+
+__all__ = ["Run", "run"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'otel_kit.toolkit.jobs' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
