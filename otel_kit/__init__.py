@@ -15,8 +15,9 @@ The map, in the order in which a signal crosses the house:
 - ``context``: WHO, the ids that follow the work, propagation, baggage
 - ``signals``: WHAT a program emits, traces, metrics, logs; on the OpenTelemetry API alone
 - ``instrument``: signals from libraries, one file per library
-- ``pipeline``: BETWEEN, one step per file: enrich, limit
-- ``export``: OUT, OTLP and console
+- ``toolkit``: helpers by use-case, on the two above: code, errors, data, agents, trust, jobs
+- ``pipeline``: BETWEEN, one step per file: enrich, redact, limit
+- ``export``: OUT, OTLP, console, log files
 - ``setup``: the only place that knows all of the above: settings, resource, wiring, lifecycle
 - ``cli``: one file per command
 - ``testing``: what users' tests need
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING
 from otel_kit import _environment
 
 if TYPE_CHECKING:
-    from otel_kit import errors, instrument, semconv
+    from otel_kit import errors, instrument, redact, semconv, testing
     from otel_kit.context import (
         bind,
         bind_context,
@@ -108,7 +109,7 @@ _HOMES = {
     "audit": "otel_kit.toolkit.trust",
     "security": "otel_kit.toolkit.trust",
 }
-_MODULES = ("errors", "instrument", "semconv")
+_MODULES = ("errors", "instrument", "redact", "semconv", "testing")
 
 __all__ = [
     "OtelKitError",
@@ -145,12 +146,14 @@ __all__ = [
     "observe_cache",
     "operations",
     "recovered",
+    "redact",
     "retried",
     "run",
     "security",
     "semconv",
     "set_level",
     "span",
+    "testing",
     "traced",
     "track_changes",
     "unbind_context",
