@@ -17,17 +17,31 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from benchmarks.libraries import LIBRARIES, Library
 from benchmarks.sink import running_sink
 
 Figures = dict[str, float]
 Rounds = dict[str, list[Figures]]
-CASES = {
+
+
+def _contenders(library: Library) -> tuple[str, ...]:
+    return ("bare", "stock", "ours") if library.has_peer() else ("bare", "ours")
+
+
+CASES: dict[str, tuple[str, ...]] = {
     "span": ("stock", "ours"),
     "log": ("stock", "ours"),
     "stdlib": ("stock", "ours"),
     "counter": ("stock", "ours"),
     "request": ("bare", "stock", "ours"),
     "start": ("stock", "ours"),
+    "redaction": ("off", "ours"),
+}
+HERE = Path(__file__).parent
+PARTS = sorted(path.stem.removeprefix("toolkit_") for path in HERE.glob("toolkit_*.py"))
+GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "libraries": {f"library.{name}": _contenders(found) for name, found in LIBRARIES.items()},
+    "toolkit": {f"toolkit.{part}": ("stock", "off", "ours") for part in PARTS},
 }
 ROWS = (
     ("span", "caller", "span with 5 attributes, caller's thread", "µs"),
@@ -53,20 +67,24 @@ def measure(case: str, contender: str, endpoint: str) -> Figures:
     environment = {**os.environ, **queue, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
     command = [sys.executable, "-m", "benchmarks.contender", case, contender]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode and case in GROUPS["toolkit"]:
+        # One part that cannot be measured must not take the others' figures along.
+        print(f"\n{case} {contender} failed: {done.stderr.splitlines()[-1]}", file=sys.stderr)
+        return {}
     if done.returncode:
         raise SystemExit(f"{case} {contender} failed:\n{done.stderr}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def run(rounds: int, only: list[str]) -> dict[str, Rounds]:
+def run(rounds: int, chosen: dict[str, tuple[str, ...]]) -> dict[str, Rounds]:
     # Installed packages come compiled; so does ours then, also where the environment forbids to write bytecode.
     compileall.compile_dir("otel_kit", quiet=2)
-    results: dict[str, Rounds] = {case: {name: [] for name in CASES[case]} for case in only}
+    results: dict[str, Rounds] = {case: {name: [] for name in names} for case, names in chosen.items()}
     with running_sink() as endpoint:
         for turn in range(rounds):
-            for case in only:
-                print(f"\rround {turn + 1} of {rounds}: {case:<10}", end="", file=sys.stderr, flush=True)
-                for name in CASES[case]:
+            for case, names in chosen.items():
+                print(f"\rround {turn + 1} of {rounds}: {case:<20}", end="", file=sys.stderr, flush=True)
+                for name in names:
                     results[case][name].append(measure(case, name, endpoint))
     print(file=sys.stderr)
     return results
@@ -89,6 +107,69 @@ def table(results: dict[str, Rounds]) -> list[str]:
         ratio = median(mine / theirs for mine, theirs in zip(ours, stock, strict=True))
         lines.append(f"| {text} | {median(stock):.2f} {unit} | {median(ours):.2f} {unit} | **{ratio:.2f}** |")
     return lines
+
+
+def library_table(results: dict[str, Rounds]) -> list[str]:
+    """What each instrumentation adds to the bare call; without a peer the ratio is that of the whole call."""
+    lines = ["| | bare | its peer adds | otel_kit adds | ratio |", "|---|---:|---:|---:|---:|"]
+    for name, library in LIBRARIES.items():
+        rounds = results.get(f"library.{name}")
+        if rounds is None:
+            continue
+        bare, added = median(each["caller"] for each in rounds["bare"]), values(rounds, "ours", "caller")
+        if "stock" in rounds:
+            theirs = values(rounds, "stock", "caller")
+            ratio = median(mine / other for mine, other in zip(added, theirs, strict=True))
+            lines.append(
+                f"| {library.text} | {bare:.1f} µs | {median(theirs):.1f} µs | {median(added):.1f} µs | **{ratio:.2f}** |"
+            )
+        else:
+            whole = (bare + median(added)) / bare
+            lines.append(
+                f"| {library.text} | {bare:.1f} µs | | {median(added):.1f} µs | {whole:.2f} × bare |"
+            )
+    return lines
+
+
+def toolkit_table(results: dict[str, Rounds]) -> list[str]:
+    """What a call of the toolkit costs: by hand, with its part off, and on."""
+    lines = ["| | by hand | off | on |", "|---|---:|---:|---:|"]
+    for part in PARTS:
+        rounds = results.get(f"toolkit.{part}", {"ours": []})
+        for case in dict.fromkeys(name for figures in rounds["ours"] for name in figures):
+            found = [_least(rounds[name], case) for name in ("stock", "off", "ours")]
+            lines.append(f"| {part}: {case} | {' | '.join(found)} |")
+    return lines
+
+
+def _least(rounds: list[Figures], case: str) -> str:
+    found = [figures[case] for figures in rounds if case in figures]
+    return f"{min(found):.1f} µs" if found else ""
+
+
+def redaction_table(results: dict[str, Rounds]) -> list[str]:
+    """What redaction adds, with encoding and sending: spans are redacted by the thread that sends."""
+    lines = ["| | redaction off | on | ratio |", "|---|---:|---:|---:|"]
+    rounds = results["redaction"]
+    for key, text in (("span", "span with 5 attributes"), ("log", "log record with 2 facts")):
+        off, on = ([each[key] for each in rounds[name]] for name in ("off", "ours"))
+        ratio = median(mine / other for mine, other in zip(on, off, strict=True))
+        lines.append(f"| {text} | {median(off):.2f} µs | {median(on):.2f} µs | **{ratio:.2f}** |")
+    return lines
+
+
+def tables(results: dict[str, Rounds]) -> list[str]:
+    """All that were measured, each under its heading."""
+    parts: list[tuple[str, list[str]]] = [("", table(results))]
+    if any(case.startswith("library.") for case in results):
+        parts.append(("## What each instrumentation adds, caller's thread", library_table(results)))
+    if any(case.startswith("toolkit.") for case in results):
+        parts.append(("## The toolkit, per call, caller's thread", toolkit_table(results)))
+    if "redaction" in results:
+        parts.append(("## Redaction, with encoding and sending", redaction_table(results)))
+    return [
+        line for title, lines in parts if len(lines) > 2 for line in (title, "", *lines, "") if line or title
+    ]
 
 
 def page(lines: list[str], rounds: int) -> str:
@@ -117,21 +198,36 @@ NOTES = (
     "  code location on each record, limits on hostile values, exact counts, process metrics.",
     "- Stock log calls are `logging` with the SDK's `LoggingHandler`, ours are structlog calls; the row that says",
     '  "through `logging`" is the same call on both sides.',
+    "- An instrumentation's ratio is what otel_kit adds by what its peer adds; where none is installed, the whole call by the",
+    "  bare one. Ours includes ids, their headers, body sizes and the access log record of a request, pools, transactions, slow",
+    "  and repeated statements, which no peer has.",
+    "- The toolkit's `off` is with `disabled_toolkit=\"*\"`; `by hand` is OpenTelemetry's API alone, where that can do the same.",
     "- Below the level `logging` compares with a cached verdict; a structlog call has its keywords packed first.",
 )
+
+
+def _is_chosen(case: str, only: list[str] | None) -> bool:
+    return only is None or case in only or any(case in GROUPS.get(name, {}) for name in only)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
+    every: dict[str, tuple[str, ...]] = CASES | {
+        case: names for group in GROUPS.values() for case, names in group.items()
+    }
     parser.add_argument(
-        "--only", nargs="+", choices=list(CASES), default=list(CASES), help="only these cases, not written"
+        "--only",
+        nargs="+",
+        choices=[*CASES, *GROUPS, *(case for case in every if case not in CASES)],
+        help="only these cases, not written",
     )
     options = parser.parse_args()
-    lines = table(run(options.rounds, options.only))
+    chosen = {case: names for case, names in every.items() if _is_chosen(case, options.only)}
+    lines = tables(run(options.rounds, chosen))
     print("\n".join(lines))
-    if len(options.only) == len(CASES):
-        path = Path(__file__).parent / "RESULTS.md"
+    if options.only is None:
+        path = HERE / "RESULTS.md"
         path.write_text(page(lines, options.rounds), encoding="utf-8")
         print(f"written to {path.relative_to(Path.cwd())}")
     return 0

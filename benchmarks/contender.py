@@ -1,7 +1,9 @@
 """One measurement of one contender in a fresh process: ``python -m benchmarks.contender CASE CONTENDER`` prints JSON.
 
-Contenders are ``stock``, ``ours`` and, for the request, ``bare``. Times are CPU seconds: ``thread_time`` is what the caller's
-thread pays, ``process_time`` what the whole process pays until everything has been encoded and sent.
+Contenders are ``stock``, ``ours``, ``bare`` and, where a part of ours is measured, ours with that part ``off``. A case is
+one of those below, ``library.NAME`` of ``benchmarks.libraries`` or ``toolkit.NAME`` of ``benchmarks/toolkit_NAME.py``. Times
+are CPU seconds: ``thread_time`` is what the caller's thread pays, ``process_time`` what the whole process pays until
+everything has been encoded and sent.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 Figures = dict[str, float]
@@ -20,15 +23,15 @@ Call = Callable[[], object]
 BATCH = 1000
 
 
-def microseconds(call: Call, calls: int) -> float:
+def microseconds(call: Call, calls: int, batch: int = BATCH) -> float:
     """The cheapest of several batches, in µs of the caller's thread per call."""
     best = float("inf")
-    for _ in range(calls // BATCH):
+    for _ in range(calls // batch):
         began = time.thread_time()
-        for _ in range(BATCH):
+        for _ in range(batch):
             call()
         best = min(best, time.thread_time() - began)
-    return best / BATCH * 1e6
+    return best / batch * 1e6
 
 
 def whole(call: Call, flush: Call, calls: int) -> Figures:
@@ -76,12 +79,12 @@ class Stock:
 
 
 class Ours:
-    """otel_kit, by its one call."""
+    """otel_kit, by its one call; with settings beside the defaults, where these are what is measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         import otel_kit
 
-        self.kit, self.telemetry = otel_kit, otel_kit.init_telemetry("benchmark", console="off")
+        self.kit, self.telemetry = otel_kit, otel_kit.init_telemetry("benchmark", console="off", **settings)
 
     def flush(self) -> None:
         assert self.telemetry.force_flush(30)
@@ -189,6 +192,44 @@ def start(name: str) -> Figures:
     return {**{key: value * 1e3 for key, value in figures.items()}, "memory": peak}
 
 
+def redaction(name: str) -> Figures:
+    """A span and a log record as they are, and with redaction off."""
+    contender = Ours(**({"redact": "off"} if name == "off" else {}))
+    spans, logs = span(contender), log(contender)
+    return {"span": spans["whole"], "log": logs["whole"]}
+
+
+def library(library_name: str, name: str) -> Figures:
+    """One call of a library; nothing else is instrumented."""
+    from benchmarks.libraries import LIBRARIES
+
+    measured = LIBRARIES[library_name]
+    if name == "stock":
+        Stock()
+        measured.turn_on_peer()
+    if name == "ours":
+        named = (library_name,) if measured.named is None else measured.named
+        Ours(instrument=named)
+    call = measured.make(name)
+    for _ in range(100):
+        call()
+    return {"caller": microseconds(call, 2_000, 25)}
+
+
+def toolkit(part: str, name: str) -> Figures:
+    """The cases of a part of the toolkit, by their names."""
+    contender = Stock() if name == "stock" else Ours(**({"disabled_toolkit": "*"} if name == "off" else {}))
+    module = import_module(f"benchmarks.toolkit_{part}")
+    found: dict[str, Call] = module.cases() if name != "stock" else getattr(module, "stock_cases", dict)()
+    figures = {}
+    for case, call in found.items():
+        for _ in range(20):
+            call()
+        contender.flush()
+        figures[case] = microseconds(call, 1_000, 100)
+    return figures
+
+
 CASES: dict[str, Callable[[Any], Figures]] = {
     "span": span,
     "log": log,
@@ -198,8 +239,18 @@ CASES: dict[str, Callable[[Any], Figures]] = {
 }
 
 
+def measure(case: str, name: str) -> Figures:
+    """The figures of one case."""
+    kind, _, part = case.partition(".")
+    by_part = {"library": library, "toolkit": toolkit}
+    by_name = {"start": start, "redaction": redaction}
+    if kind in by_part:
+        return by_part[kind](part, name)
+    return by_name[case](name) if case in by_name else CASES[case](CONTENDERS[name]())
+
+
 def main(case: str, name: str) -> None:
-    figures = start(name) if case == "start" else CASES[case](CONTENDERS[name]())
+    figures = measure(case, name)
     print(json.dumps(figures), flush=True)
     with contextlib.suppress(Exception):
         sys.stderr.close()

@@ -37,7 +37,7 @@ def make_app(log: Log) -> FastAPI:
 class Caller:
     """Calls an ASGI application as a server would, without the server."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Callable[..., Any]) -> None:
         self.app, self.loop = app, asyncio.new_event_loop()
         self.status = 0
 

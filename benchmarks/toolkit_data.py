@@ -64,7 +64,7 @@ def cases() -> dict[str, Case]:
 def stock_cases() -> dict[str, Case]:
     """The peers."""
     function, mapping, sessions = functools.lru_cache(_twice), UserDict({"tea": 1}), _sessions()
-    rate = metrics.get_meter("stock").create_gauge("null rate")
+    rate = metrics.get_meter("stock").create_gauge("null.rate")
     return {
         "lru_cache, a hit": lambda: function(2),
         "mapping, a hit": lambda: mapping["tea"],
