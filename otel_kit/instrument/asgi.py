@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from typing import Any
 
-from otel_kit.instrument._asgi import App, Receive, Send, is_request, serve
+from otel_kit.instrument._asgi import App, AsgiScope, Receive, Send, is_request, serve
+from otel_kit.instrument._wrapped import Wrapped, Wrappers
 
 
-class Watched:
-    """An application that is watched. What is asked of it besides requests is asked of the application.
+class Watched(Wrapped):
+    """An ASGI application that is watched."""
 
-    Attributes:
-        app: the application inside.
-    """
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if not _state.on or not is_request(scope):
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if _wrappers.on and is_request(scope):
+            await serve(self.app, scope, receive, send)
+        else:
             await self.app(scope, receive, send)
-            return
-        await serve(self.app, scope, receive, send)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.app, name)
 
 
-class _State:
-    on = True
-
-
-_state = _State()
+_wrappers = Wrappers(Watched)
 
 
 def instrument(app: App | None = None) -> Any:
@@ -44,10 +30,9 @@ def instrument(app: App | None = None) -> Any:
     Returns:
         The wrapper to be served in its place.
     """
-    _state.on = True
-    return Watched(app) if app is not None else None
+    return _wrappers.wrap(app)
 
 
 def undo() -> None:
     """Have all wrappers only pass requests on."""
-    _state.on = False
+    _wrappers.on = False

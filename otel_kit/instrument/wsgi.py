@@ -5,33 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from otel_kit.instrument._wrapped import Wrapped, Wrappers
 from otel_kit.instrument._wsgi import App, Environ, is_request, serve
 
 
-class Watched:
-    """An application that is watched. What is asked of it besides requests is asked of the application.
-
-    Attributes:
-        app: the application inside.
-    """
-
-    def __init__(self, app: App) -> None:
-        self.app = app
+class Watched(Wrapped):
+    """A WSGI application that is watched."""
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        if not _state.on or not is_request(environ):
-            return self.app(environ, start_response)
-        return serve(self.app, environ, start_response)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.app, name)
+        if _wrappers.on and is_request(environ):
+            return serve(self.app, environ, start_response)
+        parts: Iterable[bytes] = self.app(environ, start_response)
+        return parts
 
 
-class _State:
-    on = True
-
-
-_state = _State()
+_wrappers = Wrappers(Watched)
 
 
 def instrument(app: App | None = None) -> Any:
@@ -43,10 +31,9 @@ def instrument(app: App | None = None) -> Any:
     Returns:
         The wrapper to be served in its place.
     """
-    _state.on = True
-    return Watched(app) if app is not None else None
+    return _wrappers.wrap(app)
 
 
 def undo() -> None:
     """Have all wrappers only pass requests on."""
-    _state.on = False
+    _wrappers.on = False
