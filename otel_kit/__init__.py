@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from otel_kit.toolkit.code.traced import traced
     from otel_kit.toolkit.data import check, checks, observe_cache, track_changes
     from otel_kit.toolkit.errors import add_error_rule, analyze, degraded, fallback, recovered, retried
-    from otel_kit.toolkit.jobs import run
+    from otel_kit.toolkit.jobs import batch, run, run_batch
     from otel_kit.toolkit.trust import audit, security
 
 __version__ = "0.1.0"
@@ -105,7 +105,9 @@ _HOMES = {
     "checks": "otel_kit.toolkit.data",
     "observe_cache": "otel_kit.toolkit.data",
     "track_changes": "otel_kit.toolkit.data",
+    "batch": "otel_kit.toolkit.jobs",
     "run": "otel_kit.toolkit.jobs",
+    "run_batch": "otel_kit.toolkit.jobs",
     "audit": "otel_kit.toolkit.trust",
     "security": "otel_kit.toolkit.trust",
 }
@@ -119,6 +121,7 @@ __all__ = [
     "agent",
     "analyze",
     "audit",
+    "batch",
     "bind",
     "bind_context",
     "block",
@@ -149,6 +152,7 @@ __all__ = [
     "redact",
     "retried",
     "run",
+    "run_batch",
     "security",
     "semconv",
     "set_level",

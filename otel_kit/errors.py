@@ -8,7 +8,8 @@
     ├── ArgumentError       also a ValueError: a helper was given what it cannot take
     ├── MissingExtraError   also an ImportError: a feature needs a library that is not installed
     ├── AuditError          also an OSError: an entry of the audit trail could not be written
-    └── CheckError          also a ValueError: data failed a check that was to raise
+    ├── CheckError          also a ValueError: data failed a check that was to raise
+    └── JobError            also a RuntimeError: a batch cannot begin, or ends because an item failed
 """
 
 from __future__ import annotations
@@ -113,3 +114,16 @@ class CheckError(OtelKitError, ValueError):
     def __init__(self, sentences: Iterable[str]) -> None:
         self.sentences = tuple(sentences)
         super().__init__("; ".join(self.sentences))
+
+
+class JobError(OtelKitError, RuntimeError):
+    """A batch cannot begin, or it ends because an item failed and that was to end it.
+
+    Args:
+        message: what is wrong.
+        result: what the batch had done until then, where it had begun.
+    """
+
+    def __init__(self, message: str, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result

@@ -37,7 +37,7 @@ SERVED_BY = {
     "requests": "instrument/requests.py",
     "flask": "instrument/flask.py",
     "fastapi": "instrument/fastapi.py",
-    "rich": "export/console",
+    "rich": ("export/console", "toolkit/jobs/bar_rich.py"),
 }
 
 Import = tuple[Path, int, str, bool]

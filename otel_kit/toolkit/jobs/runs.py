@@ -422,8 +422,12 @@ def exit_status_of(error: BaseException | None, number: int = 0) -> int | None:
     if number:
         return 128 + number
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        return _status(error.code)
     return 128 + int(signal.SIGINT) if isinstance(error, KeyboardInterrupt) else None
+
+
+def _status(code: object) -> int:
+    return code if isinstance(code, int) else 0 if code is None else 1
 
 
 def error_of(error: BaseException | None) -> dict[str, Any] | None:
@@ -468,7 +472,7 @@ def _count(
     counts: Mapping[str, int], problems: list[dict[str, Any]], severity: str, kinds: tuple[str, ...]
 ) -> int:
     told = sum(counts.get(kind, 0) for kind in kinds)
-    return max(told, sum(each["count"] for each in problems if each["severity"] == severity))
+    return 128 + signal.SIGINT.value if isinstance(error, KeyboardInterrupt) else None
 
 
 def show(text: str) -> None:

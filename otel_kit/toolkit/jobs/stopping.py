@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
@@ -58,7 +59,6 @@ class _State:
     former: dict[int, Any] = {}  # noqa: RUF012
     asked = 0
     is_over = False  # the grace period
-    timer: threading.Timer | None = None
 
 
 def stopped(number: int, result: Any = None) -> Stopped:
@@ -89,7 +89,6 @@ def unwatch(item: Stoppable) -> None:
     _State.open.remove(item)
     if not any(each.graceful for each in _State.open):
         _give_back(signal.SIGINT)
-        _forget_timer()
     if not _State.open:
         for number in list(_State.former):
             _give_back(number)
@@ -153,20 +152,17 @@ def interrupt_after(seconds: float, number: int, still: Callable[[], bool]) -> N
         still: whether there is still something to interrupt.
     """
 
+    main = threading.main_thread().ident or 0
+
     def over() -> None:
-        if still():
+        time.sleep(seconds)
+        if _State.open and still():
             _State.is_over = True
-            _thread.interrupt_main(signal.Signals(number))
+            # A real one, which interrupts a system call, too.
+            signal.pthread_kill(main, number)
 
-    timer = _State.timer = threading.Timer(seconds, over)
-    timer.name, timer.daemon = "otel_kit grace", True
-    timer.start()
-
-
-def _forget_timer() -> None:
-    timer, _State.timer = _State.timer, None
-    if timer is not None:
-        timer.cancel()
+    # Not threading.Thread: the main thread may have been interrupted inside of threading, and hold its lock.
+    _thread.start_new_thread(over, ())
 
 
 def _after_fork() -> None:
@@ -175,7 +171,7 @@ def _after_fork() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in list(_State.former):
             _give_back(number)
-    _State.asked, _State.is_over, _State.timer = 0, False, None
+    _State.asked, _State.is_over = 0, False
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,0 +1,211 @@
+"""What is done of a batch, in a file that outlives the process, so that the batch can go on where it was cut off.
+
+A line for the beginning of each item and one for its end, each with a checksum. Killed at any byte, at most the last line is
+unfinished, which says nothing then; an item whose line of beginning has no end is in doubt: it may be done, or half done.
+
+What can be lost here, and when: nothing by the end of the process, however it comes. When the power goes, the lines of the last
+second. When the disk is full, what cannot be written, which is said.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from hashlib import blake2b
+from importlib import import_module
+from typing import Any
+from zlib import crc32
+
+from otel_kit.errors import JobError
+from otel_kit.toolkit.jobs.places import attempt, file_name, tell_of
+
+BEGUN, DONE, FAILED, COMPLETE = "b", "d", "f", "e"
+LONGEST_LABEL = 100
+SYNC_EVERY = 1.0
+
+
+class Journal:
+    """The journal of one batch, held by one process at a time.
+
+    Args:
+        name: of the batch.
+        folder: where it is.
+
+    Attributes:
+        states: by item, what its last line says.
+        labels: by item, what it is called, of those that are begun and not ended.
+    """
+
+    def __init__(self, name: str, folder: str) -> None:
+        self.name = name
+        self.path = os.path.join(folder, f"{file_name(name)}.journal")
+        self.states: dict[str, str] = {}
+        self.labels: dict[str, str] = {}
+        self._fd = -1
+        self._pid = os.getpid()
+        self._synced = time.monotonic()
+        self._torn = False
+        # Reentrant: a signal's handler may record the end in the middle of a line.
+        self._lock = threading.RLock()
+
+    def open(self) -> None:
+        """Take the file, and read what it says.
+
+        Raises:
+            JobError: another process is at this batch.
+        """
+        attempt(self._what, self.path, self._open)
+
+    @property
+    def _what(self) -> str:
+        return f"batch {self.name}: the journal, without which it cannot be resumed,"
+
+    def _open(self) -> None:
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        try:
+            self._hold(fd)
+            self._read(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def _hold(self, fd: int) -> None:
+        try:
+            fcntl = import_module("fcntl")
+        except ImportError:  # not on this system: two at once are not told apart
+            return
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JobError(
+                f"batch {self.name!r} is being worked on by another process or thread ({self.path} is locked); "
+                "wait for it, or give this one another name"
+            ) from None
+
+    def _read(self, fd: int) -> None:
+        with open(os.dup(fd), "rb") as stream:
+            stream.seek(0)
+            data = stream.read()
+        for line in data.split(b"\n"):
+            self._take(line)
+        self._torn = bool(data) and not data.endswith(b"\n")
+        if data and not self.states:  # complete: this is a new beginning
+            os.ftruncate(fd, 0)
+            self._torn = False
+
+    def _take(self, line: bytes) -> None:
+        sum_, _, rest = line.partition(b" ")
+        if not rest or sum_ != b"%08x" % crc32(rest):
+            return
+        kind, _, tail = rest.decode("utf-8", "replace").partition(" ")
+        item, _, label = tail.partition(" ")
+        if kind == COMPLETE:
+            self.states.clear()
+            self.labels.clear()
+        elif kind == BEGUN:
+            self.states[item] = BEGUN
+            self.labels[item] = label
+        else:
+            self.states[item] = kind
+            self.labels.pop(item, None)
+
+    def begin(self, item: str, label: str) -> None:
+        """An item is begun; when this returns a kill cannot undo it."""
+        self.states[item] = BEGUN
+        self._append(_line(f"{BEGUN} {item} {_plain(label)}"))
+
+    def end(self, item: str, kind: str) -> None:
+        """An item is ``DONE`` or ``FAILED``."""
+        self.states[item] = kind
+        self._append(_line(f"{kind} {item}"))
+
+    def _append(self, data: bytes) -> None:
+        with self._lock:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._fd < 0 or os.getpid() != self._pid:
+            return
+        if self._torn:  # what is unfinished is ended, so that it spoils no other line
+            data = b"\n" + data
+        try:
+            count = os.write(self._fd, data)
+            self._torn = count != len(data)
+            if self._torn:
+                os.write(self._fd, b"\n" + data)  # raises, and so says why there was no room
+                self._torn = False
+        except OSError as error:
+            self._torn = True
+            tell_of(self._what, self.path, error)
+
+    def keep(self) -> None:
+        """Once a second: have what was written survive a power failure, and the file's removal."""
+        if self._fd < 0 or time.monotonic() - self._synced < SYNC_EVERY:
+            return
+        self._synced = time.monotonic()
+        attempt(self._what, self.path, self._keep)
+
+    def _keep(self) -> None:
+        with self._lock:
+            if self._fd < 0:
+                return
+            if os.fstat(self._fd).st_nlink == 0:
+                self._restore()
+            fd = os.dup(self._fd)
+        try:  # without the lock: it may take a while
+            _to_disk(fd)
+        finally:
+            os.close(fd)
+
+    def _restore(self) -> None:
+        """The file was removed: a new one says the same."""
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        self._hold(fd)
+        old, self._fd = self._fd, fd
+        os.close(old)
+        for item, kind in list(self.states.items()):
+            self._write(_line(f"{kind} {item}"))
+
+    def close(self, *, complete: bool) -> None:
+        """No more is written.
+
+        Args:
+            complete: nothing is left to be done; the next one begins anew.
+        """
+        with self._lock:
+            if self._fd < 0:
+                return
+            if complete:
+                self._write(_line(COMPLETE))
+            fd, self._fd = self._fd, -1
+        if os.getpid() == self._pid:
+            attempt(self._what, self.path, lambda: _to_disk(fd))
+        os.close(fd)
+
+
+def _to_disk(fd: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def _line(text: str) -> bytes:
+    data = text.encode("utf-8", "backslashreplace")
+    return b"%08x %b\n" % (crc32(data), data)
+
+
+def _plain(label: str) -> str:
+    return " ".join(label[:LONGEST_LABEL].split())
+
+
+def item_id(text: str, occurrence: int) -> str:
+    """What an item is in the journal: what it is known by, and which one of those that are alike."""
+    digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+    return f"{digest}.{occurrence}" if occurrence else digest
+
+
+def is_known_again(item: Any) -> bool:
+    """Whether the text of an item is the same in the next process: not one with an address in memory."""
+    return " at 0x" not in repr(item)
