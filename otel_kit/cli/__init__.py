@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 
 from otel_kit import __version__
-from otel_kit.cli import audit, config, redact_check
+from otel_kit.cli import audit, config, logs, redact_check
 
-COMMANDS = (config, redact_check, audit)
+COMMANDS = (config, redact_check, audit, logs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
