@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.values import withheld
 
@@ -37,6 +37,14 @@ _BEGINS = expression(
 )
 _DASH = expression(r"[ \t][\"']?[-/][-\w]")
 _WORD = expression(r"\"((?:[^\"\\]|\\.)*+)\"|'([^']*+)'|[^\s\"']+")
+# "echo … | docker login --password-stdin", "mc alias set NAME URL KEY SECRET".
+_PIPED = expression(
+    r"\b(?:echo|printf|print)[ ](?:-n[ ])?[\"']?([^\s\"'|$`]{4,256})[\"']?[ ]{0,2}\|[^\n]{0,200}?"
+    r"(?:--?pass\w*-(?:stdin|fd)|sudo[ ][\w ]{0,20}-S\b|--with-token|chpasswd|--stdin|kinit|smbpasswd|cryptsetup|-stdin\b)"
+)
+_ALIAS = expression(
+    r"\bmc(?:li)?[ ](?:alias[ ]set|config[ ]host[ ]add)[ ]\S{1,80}[ ]\S{1,200}[ ]\S{1,128}[ ](\S{8,128})"
+)
 _NET_USE = expression(r"\bnet user? ?")
 _PASSWORD_OF = expression(r"\bpass:(\S{1,256})")
 _TABLE = [(expression(names), options) for names, options in _PROGRAMS]
@@ -67,6 +75,12 @@ def commands(text: str) -> Findings:
                 waiting = waits
                 if start < end:
                     yield Finding(start, end, rule)
+    for pattern in (_PIPED if "|" in text else None, _ALIAS if "mc" in text else None):
+        for match in bounded(pattern, text) if pattern else ():
+            value = match.group(1)
+            if not looks.placeholder(value) and (pattern is _PIPED or looks.strong(value)):
+                first = match.start(1) + (value.find(":") + 1 if "chpasswd" in match.group() else 0)
+                yield Finding(first, match.end(1), "password")
     if "net use" in text:
         for match in _NET_USE.finditer(text):
             for word in _WORD.finditer(text, match.end(), min(len(text), match.end() + 200)):

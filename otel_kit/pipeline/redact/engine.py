@@ -41,6 +41,10 @@ SHORTEST = 6
 LONGEST_CACHED, MOST_CACHED = 512, 4_096
 
 DROPPED = object()
+# What somebody may do with secrets: {"secrets": ["get", "list"]}.
+_ACTIONS = frozenset(
+    ("get", "list", "read", "write", "create", "delete", "update", "watch", "set", "manage", "*")
+)
 # Keys that add nothing to what their parent says: {"db_password": {"value": …, "sensitive": true}}.
 _NEUTRAL = frozenset(
     (
@@ -59,7 +63,10 @@ _NEUTRAL = frozenset(
         "default",
     )
 )
-_PERSONAL = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
+_PERSONAL = expression(
+    r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d"
+    r"|(?:birth|dob|geb|naiss|nacim|nam|phon|mobil|ssn|stre|stras|passp)\w{0,10}[\\\"\']{0,3} ?[=:]"
+)
 # Too short for a secret without a key, and without a sign that joins a key with its value; or an id.
 _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SHORT = expression(rf"(?a:[\w./#\-+(),;]{{1,15}})|{_ID}")
@@ -119,7 +126,7 @@ class Redactor:
         if (
             not action
             and self.rules.personal
-            and verdict.asks in (Asks.TEXT, Asks.QUANTITY)
+            and verdict.asks in (Asks.TEXT, Asks.QUANTITY, Asks.RANDOM)
             and (rule := personal_key(key))
         ):
             return Verdict(Asks.NOTHING, rule, "personal"), ""
@@ -427,6 +434,8 @@ class Redactor:
         return marker("custom") if shown is DROPPED else shown
 
     def _sequence(self, verdict: Verdict, value: Sequence[Any], surface: str, walk: _Walk) -> Any:
+        if verdict.rule == "secret" and all(type(item) is str and item.lower() in _ACTIONS for item in value):
+            return value
         special = self._special_elements(verdict, value, surface)
         shown = []
         for index, item in enumerate(value):

@@ -140,6 +140,8 @@ def _carrier(words: list[str]) -> str:
 
 
 def _judge_words(words: list[str]) -> Verdict:
+    if words == ["code"]:
+        return Verdict(Asks.RANDOM, "oauth_code")
     verdict = _judge_end(words)
     if verdict is not None:
         return verdict
@@ -202,7 +204,9 @@ def _always(rule: str) -> Verdict:
 
 
 def _random(phrase: str, rule: str) -> Verdict:
-    return Verdict(Asks.WORDLESS if phrase in ("token", "auth") or rule == "hash" else Asks.RANDOM, rule)
+    return Verdict(
+        Asks.WORDLESS if phrase in ("token", "auth", "userinfo") or rule == "hash" else Asks.RANDOM, rule
+    )
 
 
 def _judge_word(word: str) -> Verdict | None:
@@ -277,6 +281,9 @@ def _glued(word: str) -> list[str] | None:
 def personal(key: str) -> str:
     """The rule of personal data that a key names, or an empty string."""
     words = words_of(key[-LONGEST_KEY:])
+    for size in range(min(4, len(words)), 1, -1):
+        if rule := PERSONAL_PHRASES.get(" ".join(words[-size:])):
+            return rule
     if words and words[-1] in (
         "count",
         "enabled",
@@ -290,8 +297,4 @@ def personal(key: str) -> str:
         "status",
     ):
         return ""
-    for size in range(min(4, len(words)), 0, -1):
-        rule = PERSONAL_PHRASES.get(" ".join(words[-size:]))
-        if rule:
-            return rule
-    return ""
+    return PERSONAL_PHRASES.get(words[-1], "") if words else ""

@@ -32,6 +32,8 @@ STATES = word_set(
     error mismatch matched enabled disabled hidden masked redacted filtered removed omitted default n/a na tbd todo
     anonymous unauthorized forbidden found provided given sent blank short long exists string str int bytes stored
     sensitive include same-origin saved ignored loaded refreshed issued generated available unavailable protected encrypted hashed
+    argon2 argon2i argon2d argon2id bcrypt scrypt yescrypt pbkdf2 sha1 sha256 sha384 sha512 md5
+    aes128 aes256 hs256 rs256 es256 ed25519
     """
 )
 _PLACEHOLDER = expression(
@@ -186,6 +188,29 @@ def secretish(value: str) -> bool:
         or _SYMBOL_INSIDE.search(value) is not None
         or _HUMP.search(value) is not None
         or not wordy(value)
+    )
+
+
+def humped(value: str) -> bool:
+    """Whether a word of eight letters and more changes to upper case inside: ``hunterNMSubj``, where a login is shown."""
+    return len(value) >= 8 and value.isalpha() and _HUMP.search(value) is not None
+
+
+# What a form says about a field: two of these words are a message, not a passphrase.
+_OF_FORMS = word_set(
+    """
+    field fields required must least most characters letters digits too short long enter please match matches contain
+    contains incorrect should cannot blank empty common similar numeric ensure invalid minimum maximum least entirely provide
+    """
+)
+
+
+def message(value: str) -> bool:
+    """Whether a text under a key tells what is wrong with it: ``This field is required.``"""
+    return (
+        value[:1].isupper()
+        and len(_OF_FORMS.intersection(value.lower().rstrip(".!").split())) >= 2
+        and wordy(value)
     )
 
 

@@ -145,6 +145,9 @@ def _flags(text: str) -> Findings:
         if span is None:
             continue
         value = text[span.start : span.end]
+        # "GET /reset-password 302" is no option of Windows.
+        if match.group()[0] == "/" and value.isdigit():
+            continue
         if not span.quoted and value.isupper() and value.strip("[]<>").replace("_", "").isalpha():
             continue  # the stand-in of a usage line: --password PASSWORD
         if withheld(verdict, value) and not (not span.quoted and goes_on(text, span)):

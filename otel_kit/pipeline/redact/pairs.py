@@ -39,7 +39,7 @@ STEMS = word_set(
     adgang segred sekret hemlig schl schlüssel cle clé chiave chave llave sleutel segret salas heslo sifre şifre
     jelsz geslo lozink fernet( magic remember hook license licence hash answer community kata parrot salaus конт парол
     секрет ключ лозинк 密 口令 パス 秘密 シーク 暗証 비밀 암호 cc bind serial identified input_value verification webhook digest tgt
-    kek dek karte tarjeta carte login( log_in( signin( sign_in( connect(
+    kek dek karte tarjeta carte login( log_in( signin( sign_in( connect( macaroon userinfo
     """
 )
 STEM = expression(any_of(STEMS))

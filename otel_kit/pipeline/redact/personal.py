@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression
+from otel_kit.pipeline.redact.expression import expression, holds
 from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
+from otel_kit.pipeline.redact.keys import personal as personal_key
+from otel_kit.pipeline.redact.values import goes_on, value_at
 
-MOST_ADDRESSES, MOST_IDS = 2_000, 500
+MOST_ADDRESSES, MOST_IDS, MOST_KEYS = 2_000, 500, 5_000
 _EMAIL = expression(
     r"(?<![\w.+%/\-])[\w](?:[\w.+%'\-]{0,62}[\w+\-])?(?:@|%40)(?=[\w\-]{1,63}\.)[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,6}\.[^\W\d_][\w\-]{1,24}"
 )
@@ -20,7 +22,7 @@ _PHONE = expression(
     r"""
     (?<![\w.+\-/])(?:
       (?:\+|00)[1-9]\d{0,2}[ .\-/]?(?:\(0?\d{1,5}\)[ .\-/]?)?\d{1,5}(?:[ .\-/]?\d{2,5}){1,5}
-    | \(0?\d{2,5}\)[ .\-/]?\d{3,5}(?:[ .\-/]?\d{2,5}){0,3}
+    | \(0\)\d{2,4}[ .\-/]?\d{5,8} | \(0?\d{2,5}\)[ .\-/]?\d{3,5}(?:[ .\-/]?\d{2,5}){0,3}
     | \d{3}([.\-])\d{3}\1\d{4}
     | 0\d{2,4}(?:[ /]\d{3,5}(?:[ \-]?\d{2,5}){1,3}|-\d{5,9})
     )(?![\w\-]|\.\d)
@@ -32,7 +34,10 @@ _IBAN = expression(
 )
 _IPV4 = expression(r"(?<![\w.\-])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)")
 _IPV6 = expression(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
-_VERSION_BEFORE = expression(r"(?:version|release|build|v|ver|firmware|==|~=|>=)[ :=]{0,2}$", re.IGNORECASE)
+_VERSION_BEFORE = expression(
+    r"(?:version|release|build|v|ver|firmware|==|~=|>=)[ :=]{0,2}$|(?:Chrome|Chromium|CriOS|Edg\w?|OPR|Safari|Electron|Firefox)/$",
+    re.IGNORECASE,
+)
 _PRIVATE_NETS = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "100.64.0.0/10"))
 )
@@ -218,12 +223,36 @@ def national_ids(text: str) -> Findings:
                 yield Finding(match.start(), match.end(), rule)
 
 
+_KEYED = expression(r"(?<![\w.])(\w++(?:[.\-]\w++)*+)\\{0,3}[\"']?[ ]?[=:][ ]?(?![ :/=])")
+_KEY_STEMS = (*("birth", "dob", "geb", "naiss", "nacim", "name", "nom", "phone", "tel", "mobil", "ssn", "social", "passport", "iban", "address", "adress"),
+    *("street", "stras", "tax", "national", "licen", "steuer", "dni", "nin", "nir", "cpf", "gender", "lat", "lon", "gps", "mail", "fax"))  # fmt: skip
+
+
+def keyed(text: str, lower: str) -> Findings:
+    """Values whose key names personal data: ``dob=1977-…``, ``"first_name": "…"``."""
+    if not holds(lower, _KEY_STEMS):
+        return
+    for match in bounded(_KEYED, text, MOST_KEYS):
+        rule = personal_key(match.group(1)) if holds(match.group(1).lower(), _KEY_STEMS) else ""
+        # "lat=52.5" of a log line is a number like others.
+        rule = "" if rule == "location" else rule
+        span = value_at(text, match.end()) if rule else None
+        if (
+            span is not None
+            and span.end - span.start >= 3
+            and withheld(rule, text[span.start : span.end])
+            and (span.quoted or not goes_on(text, span))
+        ):
+            yield Finding(span.start, span.end, rule)
+
+
 _LIKE_AN_ID = expression(r"\d(?:[ .\-]?\d){7}|[A-Z]{2} ?\d\d ?\d\d|[XYZ]\d{7}")
 _MANY_DIGITS = expression(r"\d(?:[^\n\d]{0,4}\d){5}")
 
 
 def personal(text: str, lower: str) -> Findings:
     """All of it, each behind a cheap question."""
+    yield from keyed(text, lower)
     if "@" in text or "%40" in text:
         yield from emails(text)
     if _MANY_DIGITS.search(text):

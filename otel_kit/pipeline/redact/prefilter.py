@@ -20,6 +20,8 @@ _TRIGGER = expression(
 )  # fmt: skip
 _ENCODED = expression(r"%[0-9a-f]{2}")
 _RUN = expression(r"[\w\-]{16}")
+# "ann:Tr0ub4dor"; not "db1:5432/orders".
+_LOGIN = expression(r"[A-Za-z][\w.@+\-]*:(?!\d+(?:[/?#]|$))(?=\S*\d)(?=\S*[A-Za-z])\S{8}")
 _DIGITS_OF_A_CARD = expression(r"(?<!\d)\d(?:[ \-]?\d){11}")
 _DIGITS, _NUMERIC = "0123456789", "0123456789.,:;-+/()[] "
 _DIGIT = expression(r"\d")
@@ -67,6 +69,8 @@ class Prefilter:
             return False
         for word in unknown:
             if len(word) >= 16 and (_RUN.search(word) or word.count(":") >= 4):
+                return False
+            if ":" in word and _LOGIN.match(word):
                 return False
             if word[0] == "-" and len(word) > 1 and not word[1].isdigit():
                 return False

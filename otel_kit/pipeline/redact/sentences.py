@@ -16,7 +16,7 @@ _NOUNS = longest_of(
     word for word in PASSWORDS if len(word) > 2 and word.isascii() and word not in ("pass", "parole")
 )
 _SECRET_NOUN = expression(
-    rf"""(?<![\w.\-])(?P<noun>(?:{_NOUNS}|pass|pw|pw|creds?|credentials?|secret(?:[ ]key|[ ]access[ ]key)?|api[ _-]?key|access[ _-]?key|
+    rf"""(?<![\w\-])(?P<noun>(?:{_NOUNS}|pass|pw|pw|creds?|credentials?|secret(?:[ ]key|[ ]access[ ]key)?|api[ _-]?key|access[ _-]?key|
       private[ _-]?key|signing[ _-]?key|encryption[ _-]?key|pass[ ]?phrase|mot[ ]de[ ]passe|contraseña|contrasena|lösenord|hasło|пароль|
       (?:[a-z]+[ ])?(?:token|jwt)|seed|session[ ](?:id|key|cookie)|pass[ ]code))
       (?:[ ](?:for|of|fuer|für|pour|para|de|von|per|voor)[ ](?:the[ ]|der[ ]|your[ ]|new[ ]|user[ ]|account[ ]|database[ ]|host[ ]|service[ ]){{0,3}}['"`]?[\w.@+\-]{{1,40}}['"`]?)?
@@ -26,7 +26,7 @@ _SECRET_NOUN = expression(
     re.VERBOSE,
 )
 _CODE_NOUN = expression(
-    r"""(?<![\w.\-])(?:(?:verification|security|login|log-in|sign-in|auth\w*|one[ -]time|2fa|two[ -]factor|mfa|sms|confirmation|reset|access|activation|backup|recovery|door|
+    r"""(?<![\w.\-/])(?:(?:verification|security|login|log-in|sign-in|auth\w*|one[ -]time|2fa|two[ -]factor|mfa|sms|confirmation|reset|access|activation|backup|recovery|door|
       bestätigungs|sicherheits|verifizierungs|anmelde|unlock|pairing|temporary|otp)[ -]?(?:code|pin|password|passcode|passwort|token)s?|otp|passcode|pin(?:[ ]code|[ ]number)?|tan|cvv2?|cvc2?|
       code[ ]de[ ](?:vérification|verification|sécurité|securite)|código(?:[ ]de[ ]\w+)?)
       (?:[ ](?:for|of)[ ][\w.@\-]{1,40})?
@@ -42,10 +42,10 @@ _CODE_ABROAD = expression(
     r"|(?:验证码|驗證碼|校验码|動態碼|認証コード|確認コード|認証番号|인증번호|인증코드|확인코드)[^\d\n]{0,6}(?P<joined>\d{4,8})(?!\d)"
 )
 _CODE_USED = expression(
-    r"\b(?:use|enter|type|input|submit|your|ihr|dein|votre|ton|su|tu|il tuo|uw|je|seu|din|twoj|vas|ваш)[ ](?:new[ ]|login[ ])?(?:code|kod|codigo|codice|код)(?:[ ](?:is|ist|lautet|est|es|e|ar|er|to|jest))?[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
+    r"\b(?:use|enter|type|input|submit|your|ihr|dein|votre|ton|su|tu|il tuo|uw|je|seu|din|twoj|vas|ваш)[ ](?:(?!zip|post|area|country|dial|error|status|exit|return|promo|order|product|track|book|sort|branch|bank|item|event|color|response)[a-z][\w&\-]{1,20}[ ]){0,2}(?:code|kod|codigo|codice|код)(?:[ ](?:is|ist|lautet|est|es|e|ar|er|to|jest))?[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
 )
 _USER_SLASH = expression(
-    r"(?:credentials?|creds|login|logged in(?: as| with)?|log ?in (?:as|with)|auth(?:enticated)?(?: as| with)?|using)(?: is| are|:|=)?[ ]+['\"`]?[\w.@+\-]{1,64}[/:](?P<value>[^\s'\"`/]{4,128})"
+    r"(?:credentials?|creds|login|logged in(?: as| with)?|log ?in (?:as|with)|auth(?:enticated)?(?: as| with)?|using)(?: is| are|:|=)?[ ]+['\"`]?[\w.@+\-]{1,64}(?:[/:]| / )(?P<value>[^\s'\"`/]{4,128})"
 )
 # Telnet-like protocols: FTP and POP say PASS, IMAP LOGIN, Redis AUTH, SMTP AUTH PLAIN.
 _PROTOCOL = expression(
@@ -152,7 +152,8 @@ def sentences(text: str, lower: str) -> Findings:
     if holds(lower, ("cred", "login", "logged", "log in", "auth", "using")):
         for match in bounded(_USER_SLASH, lower):
             value = trimmed(text[match.start("value") : match.end("value")])
-            if looks.strong(value):
+            said = match.group().startswith(("cred", "log"))
+            if looks.strong(value) or (said and looks.humped(value)):
                 yield Finding(match.start("value"), match.start("value") + len(value), "password")
 
 
@@ -285,7 +286,7 @@ def protocols(text: str, lower: str) -> Findings:
                 yield Finding(match.start("value"), match.end("value"), "password")
     if "@" in text:
         for match in bounded(_USERINFO, text):
-            if looks.strong(match.group("value")):
+            if looks.strong(match.group("value")) or looks.humped(match.group("value")):
                 yield Finding(match.start("value"), match.end("value"), "dsn")
 
 

@@ -64,7 +64,7 @@ render rnd_ A 20; heroku HRKU- U 30; scaleway SCW C 17; supabase sbp_ A 24; supa
 planetscale pscale_tkn_ D 20; planetscale pscale_pw_ D 20; planetscale pscale_oauth_ D 20; neon napi_ A 24
 neon npg_ A 12; fauna fnA U 30; databricks dapi H 30; databricks dose H 30; databricks dkea H 30
 elastic essu_ B 20; dynatrace dt0 D 30; newrelic NRAK- A 20; newrelic NRII- U 20; newrelic NRRA- A 20
-newrelic NRIQ- A 20; grafana glc_ B 24; grafana glsa_ U 24; sentry sntrys_ P 30; sentry sntryu_ H 30
+newrelic NRIQ- A 20; grafana glc_ B 24; grafana eyJrIjoi B 40; grafana glsa_ U 24; sentry sntrys_ P 30; sentry sntryu_ H 30
 sentry sntryi_ A 30; honeycomb hcaik_ A 24; honeycomb hcbik_ A 24; honeycomb hcalk_ A 24; honeycomb hcamk_ A 24
 axiom xaat- U 24; axiom xapt- U 24; posthog phx_ A 24; posthog phs_ A 24; logfire pylf_ U 24
 sourcegraph sgp_ U 24; sourcegraph sgd_ A 30; snyk snyk_ D 24; sonar sqp_ A 24; sonar squ_ A 24; sonar sqa_ A 24

@@ -13,7 +13,7 @@ from otel_kit.pipeline.redact.expression import expression, holds, word_set
 from otel_kit.pipeline.redact.finding import Finding, Findings
 
 _USERINFO = expression(
-    r"(?<![\w+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,40}:(?://|\\/\\/|%2[fF]%2[fF])([^\s\"'<>/@:?#\\]{0,512}):([^\s\"'<>]{1,1024})"
+    r"(?<![\w+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,40}:(?://|\\/\\/|%2[fF]%2[fF])([^\s\"'<>/:?#\\]{0,512}):([^\s\"'<>]{1,1024})"
 )
 _TOKEN_USER = expression(
     r"(?<![\w+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,40}://([^\s\"'<>/@:?#]{8,512}):?@(?=[\w\[])"
@@ -35,6 +35,9 @@ _GUARDS = word_set(
     shared s3cret access_token api_key apikey session sessions signin sign-in passwordless otp recover recovery
     unlock claim jwt incomingwebhook workflows triggers bot p join accept
     """
+)
+_RESETS = word_set(
+    "reset reset-password password-reset password_reset confirm confirmation activate activation verify invite"
 )
 _HOOK = expression(
     r"hook|webhook|slack|discord|telegram|zapier|ifttt|pipedream|requestbin|healthchecks|hc-ping|heartbeat|maker\.|chat\.googleapis|office\.com|logic\.azure|n8n",
@@ -112,15 +115,16 @@ _FRAGMENT = expression(r"#([\w\-]{20,256})(?![\w=/.])")
 
 
 def _segments(path: str, offset: int, hook: bool) -> Findings:
-    before = ""
+    guarded = before = ""
     for match in _SEGMENT.finditer(path):
         segment = match.group()
         guard, dash, rest = segment.partition("-")
         if dash and guard in ("private", "secret", "token", "key") and looks.opaque(rest, 20, digests=True):
             yield Finding(offset + match.start() + len(guard) + 1, offset + match.end(), "link")
-        elif _opens(segment, before, hook):
+        elif _opens(segment, before, hook) or (guarded and _opens(segment, guarded, hook)):
             yield Finding(offset + match.start(), offset + match.end(), "webhook" if hook else "link")
-        before = segment.lower()
+        # Behind "reset" there may be the user's number first.
+        guarded, before = before if before in _RESETS and len(segment) <= 8 else "", segment.lower()
 
 
 def _opens(segment: str, before: str, hook: bool) -> bool:

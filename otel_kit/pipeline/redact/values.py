@@ -53,6 +53,8 @@ _BARE = expression(
     )++""",
     re.VERBOSE,
 )
+# YAML's "!!binary ".
+_TAGGED = expression(r"!!(?:binary|str)[ \t]{1,4}")
 _STAND_IN = expression(
     r"\$\([^()\n]{1,200}\)|!(?:vault|env|secret|Ref|Sub|GetAtt|ImportValue|encrypted|include)[ \t]{1,4}[|>]?|ENC\[[^\]\n]{1,512}\]|\$\{[^{}\s]{0,80}\}|\$?\{\{[^{}]{0,80}\}\}|\$\(\w{1,60}\)|<[\w \-]{1,60}>|%\(\w{1,60}\)s|\[(?:redacted|hash)[:#][^\]\n]{1,80}\]"
 )
@@ -81,6 +83,8 @@ def value_at(text: str, position: int) -> Span | None:
         position = dumped.end()
     elif (annotated := _ANNOTATION.match(text, position)) or (annotated := _call(text, position)):
         position = annotated.end()
+    if text.startswith("!!", position) and (tagged := _TAGGED.match(text, position)):
+        position = tagged.end()
     stand_in = _STAND_IN.match(text, position)
     if stand_in:
         return Span(position, stand_in.end(), False, stand_in.end())
@@ -159,7 +163,7 @@ def withheld(verdict: Verdict, value: str) -> bool:
     if asks is Asks.TEXT or asks is Asks.QUANTITY or looks.placeholder(value):
         return False
     if asks is Asks.NOTHING:
-        return True
+        return " " not in value or not looks.message(value)
     if asks is Asks.DIGITS:
         return _code(value, verdict.rule)
     if asks is Asks.CARD:

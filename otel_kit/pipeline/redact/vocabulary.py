@@ -179,7 +179,7 @@ _ALWAYS = {
 }  # fmt: skip
 _RANDOM = {
     "session": "session id; sessionid; session; sess id; sess; sid; session hash; sitzung; sitzungs id; sesion",
-    "token": "token; tokens; auth; authentication; ticket; nonce; login ticket; verifier; oauth; st; sso; magic link; refresh; access; oauth refresh",
+    "token": "token; tokens; auth; authentication; ticket; nonce; login ticket; macaroon; verifier; oauth; st; sso; magic link; refresh; access; oauth refresh",
     "hash": """
         password hash; passwd hash; pass hash; pwd hash; password digest; token hash; secret hash; hashed password;
         salt; pepper; password salt; key hash; user hash; passworthash; hash passwd; secret digest
@@ -189,7 +189,8 @@ _RANDOM = {
     "backup_code": "invite code; invitation code; magic code; secret code; code challenge",
     "webhook": "webhook; webhook url; hook url; callback secret; incoming webhook; slack webhook url; slack url",
     "private": "private",
-    "license": "license; licence; serial; activation",
+    "license": "license; licence; activation",
+    "userinfo": "userinfo",
 }
 _CARD = {
     "card": """
