@@ -310,6 +310,9 @@ def _turn_on(name: str) -> None:
     with _lock:
         if name not in _wanted or name in _on:
             return
+        if name in _entry_points and _others_file.is_loading(_entry_points[name]):
+            # Its instrumentor tries the library as it is imported itself; that is not yet the program's use of it.
+            return
         if name in _yielding and _SQL in _wanted and _SQL in sys.modules and _is_driver(name):
             _left[name] = _LEFT
             return

@@ -193,7 +193,8 @@ class _Wires:
         if exchange.wants_headers:
             headers = {bytes(n).decode("latin-1").lower(): bytes(v).decode("latin-1") for n, v in given}
         exchange.answered(status, headers)
-        present = {bytes(name).lower() for name, _ in given}
-        new = [(name.encode(), value.encode()) for name, value in exchange.new_headers(())]
-        given += [header for header in new if header[0] not in present]
+        present = [bytes(name).lower() for name, _ in given]
+        for name, value in exchange.new_headers(()):
+            if name.encode() not in present:
+                given.append((name.encode(), value.encode()))
         return {**message, "headers": given}

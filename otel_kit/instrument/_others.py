@@ -107,6 +107,12 @@ def is_module(name: str) -> bool:
         return False
 
 
+def is_loading(target: str) -> bool:
+    """Whether an instrumentor's module is being imported at this moment."""
+    spec = getattr(sys.modules.get(target.partition(":")[0]), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
+
+
 def turn_on(name: str, target: str) -> Any:
     """Load an instrumentor and turn it on.
 

@@ -36,7 +36,9 @@ def test_large_items_do_not_exhaust_the_memory(run_program: RunProgram, signal: 
         signal,
     )
     grown, waiting, *reasons = done.stdout.split()
-    assert int(grown) < 200, done.stderr  # half of it the request under way
+    assert int(grown) < 300, (
+        done.stderr
+    )  # a third of it the request under way; all of them would be 430 and more
     assert 30 < int(waiting) < 140
     assert reasons == ["queue_bytes"]
     assert f"{signal} to http://127.0.0.1:9: the queue is full (64 MiB)" in done.stderr

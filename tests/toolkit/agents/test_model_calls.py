@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -281,6 +282,8 @@ def test_tokens_are_priced_by_the_library(monkeypatch: pytest.MonkeyPatch, tmp_p
         "    return types.SimpleNamespace(total_price=total)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
+    for module in [name for name in sys.modules if name.partition(".")[0] == "genai_prices"]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(otel_kit.cost, "_prices", type(otel_kit.cost._prices)())
     with capture() as seen:
         for model in ("listed", "unlisted", "listed"):
