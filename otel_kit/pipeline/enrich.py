@@ -32,8 +32,8 @@ class LogEnricher(LogRecordProcessor):
         if ids := context.attributes(record.context):
             given = record.attributes
             if type(given) is not BoundedAttributes:
-                # A dict may be the caller's own, which must not change.
-                given = record.attributes = dict(clean_attributes(given))
+                # A dict may be the caller's own, which must not change. Its values are cleaned by the next step.
+                given = record.attributes = dict(given if type(given) is dict else clean_attributes(given))
             for name, value in ids.items():
                 given.setdefault(name, value)
 
