@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 
 from otel_kit import __version__
-from otel_kit.cli import audit, config, logs, redact_check
+from otel_kit.cli import audit, config, logs, redact_check, run, runs, status, stop, wait
 
-COMMANDS = (config, redact_check, audit, logs)
+COMMANDS = (config, redact_check, audit, logs, run, runs, status, stop, wait)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

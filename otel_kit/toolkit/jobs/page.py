@@ -89,7 +89,9 @@ def _short_place(place: str) -> str:
 
 def _run(summary: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     tags = " ".join(f"{printable(k)}={printable(v)}" for k, v in (summary.get("tags") or {}).items())
-    yield f"{summary['id']}  {paint('2', str(summary['started']))}  {tags}".rstrip()
+    yield f"{summary['id']}  {paint('2', str(summary['started'])[:19])}  {tags}".rstrip()
+    if summary.get("command"):
+        yield printable(" ".join(summary["command"]))[:100]
 
 
 def _stages(summary: Mapping[str, Any], paint: Paint) -> Iterator[str]:

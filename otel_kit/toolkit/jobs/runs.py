@@ -81,6 +81,7 @@ class Run:
         self._artifacts: list[dict[str, Any]] = []
         self._progress: list[str] = []
         self._batches: list[dict[str, Any]] = []
+        self._facts: dict[str, Any] = {}
         self._span: Span | None = None
         self.is_open = False
         self._ended = False
@@ -159,6 +160,7 @@ class Run:
             "process": identity(),
             "config": self._shown_config,
             "progress": self._progress,
+            **self._facts,
         }
         attempt(f"run {self.name}: the runs directory", directory, self._announce)
         self._open_here()
@@ -252,6 +254,17 @@ class Run:
         if os.getpid() == self._pid:
             self._end(_SIGNALLED.get(number, "stopped"), None, number)
 
+    def about(self, **facts: Any) -> None:
+        """More to be kept of a command's run: in its state while it runs, and in its summary."""
+        self._facts.update(facts)
+        if self.is_open:
+            self._state.update(facts)
+            self._keep_state()
+
+    def _keep_state(self) -> None:
+        state = os.path.join(self.folder, STATE)
+        attempt(f"run {self.name}: the state", state, lambda: write_json(state, self._state))
+
     # -- what batches tell
 
     def has_progress(self, path: str) -> None:
@@ -259,8 +272,7 @@ class Run:
         if os.getpid() != self._pid or path in self._progress:
             return
         self._progress.append(path)
-        state = os.path.join(self.folder, STATE)
-        attempt(f"run {self.name}: the state", state, lambda: write_json(state, self._state))
+        self._keep_state()
 
     def had_batch(self, facts: dict[str, Any]) -> None:
         """A batch in this run is over."""
