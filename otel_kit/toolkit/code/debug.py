@@ -146,7 +146,7 @@ class Debug:
         names = ", ".join(self._packages.names)
         chosen = ", ".join(name for name in PARTS if name in self._parts)
         _guard.say(
-            f"debug_everything tells what {names} does ({chosen}): each call of theirs takes some 50 µs longer, more with "
+            f"debug_everything tells what {names} does ({chosen}): each call of theirs takes some 100 µs longer, more with "
             "records at level debug; values leave the process, but for secrets that the rules know"
         )
         self._undo.append(lambda: None)

@@ -16,7 +16,8 @@ from otel_kit.context.redacted import redacted
 
 LONGEST = 200  # characters of a value in an attribute
 SHORT = 32  # characters of a value in a sentence
-READ = 8192  # characters that are looked at
+READ = 1024  # characters that are looked at: to redact takes time in proportion
+READ_BYTES = 100  # and bytes, of which each may take four characters
 MOST_ITEMS = 10
 DEEPEST = 3
 
@@ -98,7 +99,7 @@ class _Writer:
     def _single(self, value: Any) -> str:
         kind = type(value)
         if kind in (str, bytes, bytearray):
-            return repr(value[: max(self._left, 0)])
+            return repr(value[: max(min(self._left, READ if kind is str else READ_BYTES), 0)])
         if kind in (int, float, bool, complex) or value is None:
             return repr(value)
         if issubclass(kind, _NAMED):
