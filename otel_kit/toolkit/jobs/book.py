@@ -153,7 +153,8 @@ class Book:
         journal = self._journal
         if journal is None or not journal.states:
             return
-        doubt = sum(state == BEGUN for state in journal.states.values())
+        # All of them from the beginning: this process may be cut off, too.
+        self.in_doubt = list(journal.labels.values())[:MOST_NAMED]
         if hasattr(self._items, "__len__") and iter(self._items) is not self._items:
             seen: dict[str, int] = {}
             states = [journal.states.get(self._id(item, seen)) for item in self._items]
@@ -164,8 +165,7 @@ class Book:
         progress = self.progress
         progress.skipped = done + (0 if self._retry_failed else failed)
         progress.processed, progress.failed = done + failed, failed
-        names = ", ".join(journal.labels[item] for item in list(journal.labels)[:5])
-        again = f"; in doubt, and done again: {names}" if doubt else ""
+        again = f"; in doubt, and done again: {', '.join(self.in_doubt[:5])}" if self.in_doubt else ""
         total = "" if self._total is None else f" of {self._total:,}"
         failed_too = f", {failed:,} of them failed" if failed else ""
         _guard.say(f"batch {self.name} goes on after {done + failed:,}{total}{failed_too}{again}")
@@ -275,8 +275,6 @@ class Book:
             return None
         entry = Entry(index, item, id_)
         entry.was_in_doubt = state == BEGUN
-        if entry.was_in_doubt and len(self.in_doubt) < MOST_NAMED:
-            self.in_doubt.append(self.label(item))
         return entry
 
     def _id(self, item: Any, seen: dict[str, int]) -> str:

@@ -82,10 +82,13 @@ class Progress:
 
     def last_words(self) -> None:
         """Write the file as it is in the end."""
-        self._write()
+        found = self.facts()
+        self._write(found)
         if self._draw is not None:
             bottom.give_back(self, self._before)
-        self._measure(self.facts())
+        if self._draw is not None or found["elapsed_seconds"] >= LINE_EVERY:
+            _guard.say(bar.line(found))
+        self._measure(found)
 
     def facts(self) -> dict[str, Any]:
         """How it stands."""

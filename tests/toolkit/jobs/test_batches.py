@@ -516,3 +516,13 @@ def test_the_rate_falls_while_nothing_ends() -> None:
     after = rate.seconds_left(400.0, 100, 100)
     assert before is not None
     assert after is None or after > 3 * before
+
+
+def test_items_in_doubt_are_named_from_the_beginning(here: Path) -> None:
+    """An item in doubt is named only when its turn comes: a process that is cut off before has named nothing."""
+    for item in otel_kit.batch("leads", ["a", "b", "c"], resume=True):
+        if item == "b":
+            break
+    loop = otel_kit.batch("leads", ["c", "b", "a"], resume=True)
+    assert next(iter(loop)) == "c"
+    assert loop.in_doubt[0] == "b"
