@@ -20,7 +20,10 @@ import pytest
 
 import otel_kit
 from otel_kit.export.files.archive import Archive, Keeping, compress
+from otel_kit.export.files.layout import layout_of
+from otel_kit.export.files.logfile import Directory
 
+TIERED = layout_of("tiered", {})
 ROOT = Path(__file__).resolve().parent.parent.parent
 QUIET = {
     "console": "off",
@@ -116,7 +119,7 @@ def test_the_dated_layout_names_files_by_day(tmp_path: Path) -> None:
     day = time.strftime("%Y-%m-%d")
     with writing(tmp_path, files_layout="dated"):
         otel_kit.get_logger("shop").error("failed")
-    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.name != ".lock"}
+    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if "lock" not in path.name}
     assert {
         f"debug/debug-{day}.log",
         f"production/operations-{day}.log",
@@ -259,10 +262,10 @@ def test_old_files_are_compressed_and_cleared(tmp_path: Path) -> None:
         age = (40 if number == 5 else 6 - number) * 86_400
         os.utime(path, (time.time() - age, time.time() - age))
     (tmp_path / "app.log").write_text("in use\n")
-    archive = Archive(tmp_path, Keeping(copies=3, days=30, total=1 << 20, compress=True))
+    archive = Archive(tmp_path, Keeping(copies=3, days=30, total=1 << 20, compress=True), TIERED)
     archive.tend()
     archive.wait(10)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.glob("app*")) == [
         "app.20260101-000002-0000.log.gz",
         "app.20260101-000003-0000.log.gz",
         "app.20260101-000004-0000.log.gz",
@@ -277,18 +280,18 @@ def test_files_beyond_the_total_size_go(tmp_path: Path) -> None:
         path = tmp_path / f"app.20260101-00000{number}-0000.log"
         path.write_bytes(b"x" * 999 + b"\n")
         os.utime(path, (time.time() - 100 + number, time.time() - 100 + number))
-    archive = Archive(tmp_path, Keeping(copies=100, days=30, total=2500, compress=False))
+    archive = Archive(tmp_path, Keeping(copies=100, days=30, total=2500, compress=False), TIERED)
     archive.tend()
     archive.wait(10)
-    assert sorted(path.name[17:19] for path in tmp_path.iterdir()) == ["03", "04"]
+    assert sorted(path.name[17:19] for path in tmp_path.glob("app*")) == ["03", "04"]
 
 
 def test_a_kill_while_compressing_doubles_nothing(tmp_path: Path) -> None:
     """After a kill between compressing and removing, a file's lines are there twice, or gone."""
     path = tmp_path / "app.20260101-000000-0000.log"
     path.write_text("once\n")
-    compress(path)
+    compress(path, Directory(tmp_path))
     path.write_text("once\n")  # as if the kill had come before it was removed
-    Archive(tmp_path, Keeping(9, 9e9, 1 << 20, compress=True))._compress_all()
+    Archive(tmp_path, Keeping(9, 9e9, 1 << 20, compress=True), TIERED)._compress_all()
     assert lines_of(tmp_path, "app*") == ["once"]
     assert not path.exists()

@@ -1,26 +1,32 @@
-"""What was rotated away: compressed in the background, and cleared by count, age and size."""
+"""What was rotated away: compressed in the background, and cleared by count, age and size.
+
+Only files with names of the layout are touched: the directory may hold others. One process at a time tends them, under a lock
+of its own, so that writers do not wait for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
 import os
-import re
 import shutil
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from otel_kit import _guard
+from otel_kit.export.files.layout import Layout
+from otel_kit.export.files.logfile import Directory
 
+LOCK = ".archive.lock"
 PARTIAL = ".gz.partial"
 ABANDONED = 3600.0  # seconds after which a partial file is nobody's work any more
-# app.20261122-141503-0000.log(.gz), as rotation names it, and operations-2026-11-22.log(.gz).
-_ROTATED = re.compile(r"(?P<base>.+)\.\d{8}-\d{6}-\d{4,}(?P<suffix>\.\w+)(\.gz)?")
-_DATED = re.compile(r"(?P<base>.+)-(?P<day>\d{4}-\d\d-\d\d)(?P<suffix>\.\w+)(\.gz)?")
+# Processes may be in different time zones, or have made lines before midnight that they write after it.
+SETTLED = 26 * 3600.0
+_BLOCK = 1 << 20
 
 
 class Keeping(NamedTuple):
@@ -29,7 +35,7 @@ class Keeping(NamedTuple):
     Attributes:
         copies: how many of each file.
         days: how old they may get.
-        total: how many bytes all files of the directory may have together; the oldest go first.
+        total: how many bytes all files of the layout may have together; the oldest go first.
         compress: whether they are compressed.
     """
 
@@ -39,15 +45,32 @@ class Keeping(NamedTuple):
     compress: bool
 
 
-class Archive:
-    """Tends the old files of a directory, in a thread of its own that ends when there is nothing to do."""
+class _Old(NamedTuple):
+    """A file that nobody writes into any more."""
 
-    def __init__(self, directory: Path, keeping: Keeping) -> None:
-        self._directory, self._keeping = directory, keeping
+    modified: float
+    size: int
+    path: Path
+
+
+class Archive:
+    """Tends the old files of a directory, in a thread of its own that ends when there is nothing to do.
+
+    Args:
+        directory: where they are.
+        keeping: what is kept.
+        layout: which names its files have.
+    """
+
+    def __init__(self, directory: Path, keeping: Keeping, layout: Layout) -> None:
+        self._directory, self._keeping, self._patterns = directory, keeping, layout.patterns()
+        self._tending, self._writing = Directory(directory, LOCK), Directory(directory)
         self.renew()
 
     def renew(self) -> None:
-        """In a forked child there is no thread yet."""
+        """In a forked child there is no thread yet, and the parent's locks are not its own."""
+        self._tending.close()
+        self._writing.close()
         self._wanted = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -71,17 +94,22 @@ class Archive:
         while self._wanted.is_set():
             self._wanted.clear()
             try:
-                self._compress_all()
-                self._clear()
+                with self._tending.locked():
+                    self._compress_all()
+                    self._clear()
             except Exception as error:
                 _guard.contained("files.archive", error)
+        self._tending.close()
+        self._writing.close()
 
     def _compress_all(self) -> None:
         if not self._keeping.compress:
             return
-        for path in self._old():
-            if path.suffix != ".gz":
-                compress(path)
+        for old in (old for family in self._families()[0] for old in family if old.path.suffix != ".gz"):
+            try:
+                compress(old.path, self._writing)
+            except OSError as error:  # a full disk, perhaps: clearing comes next
+                _guard.contained("files.compress", error)
 
     def _clear(self) -> None:
         for path in self._superfluous():
@@ -93,69 +121,110 @@ class Archive:
                 if now - path.stat().st_mtime > ABANDONED:
                     path.unlink()
 
-    def _old(self) -> list[Path]:
-        """Files that nobody writes into any more, the oldest first."""
-        today = time.strftime("%Y-%m-%d")
-        found = [
-            path
-            for path in self._directory.rglob("*")
-            if _ROTATED.fullmatch(path.name)
-            or ((dated := _DATED.fullmatch(path.name)) and dated["day"] < today)
-        ]
-        return sorted(found, key=_age_of)
+    def _families(self) -> tuple[list[list[_Old]], int]:
+        """For each file of the layout what is old, the oldest first; and the size of what is in use."""
+        families: list[list[_Old]] = [[] for _ in self._patterns]
+        in_use, settled = 0, time.time() - SETTLED
+        for path, stat in _files_in(self._directory):
+            name = path.relative_to(self._directory).as_posix()
+            for family, pattern in zip(families, self._patterns, strict=True):
+                if not (found := pattern.fullmatch(name)):
+                    continue
+                parts = found.groupdict()
+                # A file of a day is old when it has not been written for longer than a day: not by its name alone.
+                if parts["rotated"] or parts["packed"] or (parts.get("day") and stat.st_mtime < settled):
+                    family.append(_Old(stat.st_mtime, stat.st_size, path))
+                else:
+                    in_use += stat.st_size
+        return [sorted(family) for family in families], in_use
 
     def _superfluous(self) -> Iterator[Path]:
-        old, families = self._old(), defaultdict(list)
-        for path in old:
-            families[_family(path)].append(path)
-        gone: set[Path] = set()
+        families, size = self._families()
         oldest = time.time() - self._keeping.days * 86_400
-        for members in families.values():
-            gone |= set(members[: max(0, len(members) - self._keeping.copies)])
-            gone |= {path for path in members if _age_of(path) < oldest}
-        size = sum(map(_size_of, set(self._directory.rglob("*.*")) - gone))
-        for path in old:
+        kept: list[_Old] = []
+        for family in families:
+            many = max(0, len(family) - self._keeping.copies)
+            for number, old in enumerate(family):
+                if number < many or old.modified < oldest:
+                    yield old.path
+                else:
+                    kept.append(old)
+        yield from self._beyond(sorted(kept), size)
+
+    def _beyond(self, kept: Sequence[_Old], size: int) -> Iterator[Path]:
+        """The oldest, as far as all together are too large."""
+        size += sum(old.size for old in kept)
+        for old in kept:
             if size <= self._keeping.total:
-                break
-            if path not in gone:
-                gone.add(path)
-                size -= _size_of(path)
-        yield from gone
+                return
+            size -= old.size
+            yield old.path
 
 
-def compress(path: Path) -> None:
-    """Make ``path.gz`` of a file. A kill leaves the file, or both with the same lines; the next time mends that."""
+def _files_in(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in directory.rglob("*"):
+        with contextlib.suppress(OSError):
+            stat = path.lstat()
+            if path.is_file():
+                yield path, stat
+
+
+def compress(path: Path, writing: Directory) -> None:
+    """Make ``path.gz`` of a file, whose lines are at any moment in one of them, or in both.
+
+    A kill leaves the file, or both with the same lines; the next time mends that. Where a compressed file of the name is there
+    with other lines, as after the clock went back, these are added to it.
+
+    Args:
+        path: the file.
+        writing: whose lock the writers hold; held while the one replaces the other.
+    """
     target = path.with_name(f"{path.name}.gz")
-    if not target.exists():
-        partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
-        try:
-            with path.open("rb") as lines, gzip.open(partial, "wb", compresslevel=6) as packed:
-                shutil.copyfileobj(lines, packed, 1 << 20)
-            stat = path.stat()
-            os.utime(partial, (stat.st_atime, stat.st_mtime))
-            os.rename(partial, target)
-        except FileNotFoundError:  # another process was faster
-            return
-        finally:
-            partial.unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
-
-
-def _family(path: Path) -> tuple[Path, str, str]:
-    found = _ROTATED.fullmatch(path.name) or _DATED.fullmatch(path.name)
-    assert found is not None
-    return path.parent, found["base"], found["suffix"]
-
-
-def _age_of(path: Path) -> float:
+    partial = path.with_name(
+        f".{path.name}.{os.getpid()}{PARTIAL}"
+    )  # hidden from logs/app*.jsonl* in a shell
     try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+        before = path.stat()
+        has_them = target.exists() and _ends_with(target, path, before.st_size)
+        if not has_them:
+            _pack(path, partial, target)
+            os.utime(partial, (before.st_atime, before.st_mtime))
+        with writing.locked():
+            now = path.stat()
+            if (now.st_size, now.st_ino) != (before.st_size, before.st_ino):
+                return  # somebody wrote into it: another time
+            if not has_them:
+                os.replace(partial, target)
+            path.unlink()
+    except FileNotFoundError:  # cleared meanwhile
+        return
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def _size_of(path: Path) -> int:
+def _pack(path: Path, partial: Path, target: Path) -> None:
+    with partial.open("wb") as out:
+        if target.exists():
+            with target.open("rb") as earlier:
+                shutil.copyfileobj(earlier, out, _BLOCK)
+        with path.open("rb") as lines, gzip.GzipFile(path.name, "wb", 6, out) as packed:
+            shutil.copyfileobj(lines, packed, _BLOCK)
+        out.flush()
+        os.fsync(out.fileno())  # the file goes next
+
+
+def _ends_with(target: Path, path: Path, size: int) -> bool:
+    """Whether a compressed file has the lines of a file at its end.
+
+    Raises:
+        OSError: it cannot be read; then both stay.
+    """
     try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        with gzip.open(target, "rb") as packed, path.open("rb") as lines:
+            whole = sum(map(len, iter(lambda: packed.read(_BLOCK), b"")))
+            if whole < size:
+                return False
+            packed.seek(whole - size)
+            return all(packed.read(_BLOCK) == each for each in iter(lambda: lines.read(_BLOCK), b""))
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"{target.name} is broken") from error

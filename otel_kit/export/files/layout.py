@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -64,6 +65,10 @@ class Layout:
         self._categories = {name: tuple(beginnings) for name, beginnings in categories.items()}
         self.category_of = lru_cache(MOST_NAMES)(self._category_of)
 
+    def patterns(self) -> list[re.Pattern[str]]:
+        """For each file: names, within the directory, of what becomes of it, with its ``day`` if it has one."""
+        return [_old_names(file.path) for file in self.files]
+
     def takers(self, severity: int, logger: str, event: str | None) -> list[LogFile]:
         """The files that a record with these facts goes into."""
         mine = self.category_of(logger, event or "")
@@ -79,6 +84,14 @@ class Layout:
             for name, beginnings in self._categories.items()
             if any(_begins(each, logger) or (event and _begins(each, event)) for each in beginnings)
         )
+
+
+def _old_names(path: str) -> re.Pattern[str]:
+    stem, dot, suffix = path.rpartition(".")
+    stem = re.escape(stem).replace(re.escape(DAY), r"(?P<day>\d{4}-\d\d-\d\d)")
+    return re.compile(
+        rf"{stem}(?P<rotated>\.\d{{8}}-\d{{6}}-\d{{4,}})?{re.escape(dot + suffix)}(?P<packed>\.gz)?"
+    )
 
 
 def _begins(beginning: str, name: str) -> bool:

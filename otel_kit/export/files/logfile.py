@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 try:
@@ -25,13 +25,19 @@ except ImportError:  # Windows
 
 LOCK = ".lock"
 MODE = 0o640
+FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Directory:
-    """A log directory, made when it is first needed, and made again when somebody deletes it."""
+    """A log directory, made when it is first needed, and made again when somebody deletes it.
 
-    def __init__(self, path: str) -> None:
-        self.path = Path(path)
+    Args:
+        path: where it is.
+        lock: the name of the file that is locked.
+    """
+
+    def __init__(self, path: str | Path, lock: str = LOCK) -> None:
+        self.path, self._name = Path(path), lock
         self._lock: int | None = None
 
     @contextlib.contextmanager
@@ -51,12 +57,12 @@ class Directory:
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _opened(self) -> int:
-        path = self.path / LOCK
+        path = self.path / self._name
         if self._lock is not None and not _leads_to(path, self._lock):
             self.close()
         if self._lock is None:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+            self._lock = os.open(path, FLAGS, MODE)
         return self._lock
 
     def close(self) -> None:
@@ -80,24 +86,27 @@ class OpenFile:
         self.path, self._most_bytes, self._daily = path, most_bytes, daily
         self._file: int | None = None
 
-    def append(self, lines: Sequence[bytes]) -> list[Path]:
+    def append(self, lines: list[bytes]) -> bool:
         """Write whole lines at the end; rotates before, and between lines, where it is due.
 
+        Args:
+            lines: those that were written are taken from the list, also where others cannot be.
+
         Returns:
-            What was rotated away.
+            Whether anything was rotated away.
 
         Raises:
-            OSError: the disk is full, the directory cannot be written; then nothing of the last part is there.
+            OSError: the disk is full, or the directory cannot be written.
         """
-        rotated, rest = [], list(lines)
-        while rest:
+        rotated = False
+        while lines:
             size = self._ready()
-            if size and self._is_due(size + len(rest[0])):
-                rotated.append(self._rotate())
-                size = self._ready()
-            part = self._fitting(rest, size)
+            if size and self._is_due(size + len(lines[0])):
+                self._rotate()
+                rotated, size = True, self._ready()
+            part = self._fitting(lines, size)
             self._write(b"".join(part), size)
-            del rest[: len(part)]
+            del lines[: len(part)]
         return rotated
 
     def _fitting(self, lines: list[bytes], size: int) -> list[bytes]:
@@ -122,12 +131,19 @@ class OpenFile:
             self.close()
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, MODE)
+            self._file = os.open(self.path, FLAGS | os.O_APPEND, MODE)
         size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
+        if size and self._last_byte(size) != b"\n":
             self._write(b"\n", size)
             size += 1
         return size
+
+    def _last_byte(self, size: int) -> bytes:
+        assert self._file is not None
+        os.lseek(
+            self._file, size - 1, os.SEEK_SET
+        )  # Windows has no pread; what is written goes to the end anyway
+        return os.read(self._file, 1)
 
     def _write(self, data: bytes, size: int) -> None:
         assert self._file is not None
@@ -138,14 +154,13 @@ class OpenFile:
         except OSError:
             # Nobody else writes while we hold the lock: what there is beyond the old end is our half line.
             with contextlib.suppress(OSError):
-                os.ftruncate(self._file, size)
+                if os.fstat(self._file).st_size > size:  # not where logrotate truncated it meanwhile
+                    os.ftruncate(self._file, size)
             raise
 
-    def _rotate(self) -> Path:
-        target = _free_name(self.path)
-        os.rename(self.path, target)
-        self.close()
-        return target
+    def _rotate(self) -> None:
+        self.close()  # first: Windows renames no open file
+        os.rename(self.path, _free_name(self.path))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -169,12 +184,15 @@ def _day(seconds: float) -> tuple[int, int]:
 
 
 def _free_name(path: Path) -> Path:
-    """``app.20261122-141503-0.log``: sorts by time, and keeps the ending by which programs know the format."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    taken = {
-        each.name.removesuffix(".gz") for each in path.parent.glob(f"{path.stem}.{stamp}-*{path.suffix}*")
-    }
-    number = 0
-    while (name := f"{path.stem}.{stamp}-{number:04d}{path.suffix}") in taken:
-        number += 1
-    return path.with_name(name)
+    """``app.20261122-141503-012345.log``: sorts by time, and keeps the ending by which programs know the format.
+
+    In UTC, as the lines are, so that no hour comes twice. With microseconds a name is never used again, also after its file
+    was cleared away: a process that is about to compress that file would take a new one for it.
+    """
+    now = time.time_ns() // 1000
+    while True:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now // 10**6))
+        target = path.with_name(f"{path.stem}.{stamp}-{now % 10**6:06d}{path.suffix}")
+        if not target.exists() and not target.with_name(f"{target.name}.gz").exists():
+            return target
+        now += 1

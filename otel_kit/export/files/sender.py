@@ -31,7 +31,7 @@ class FileSender:
     def __init__(self, directory: str, layout: Layout, most_bytes: int, keeping: Keeping) -> None:
         self._directory = Directory(directory)
         self._layout, self._most_bytes = layout, most_bytes
-        self._archive = Archive(Path(directory), keeping)
+        self._archive = Archive(Path(directory), keeping, layout)
         self._open: dict[Path, OpenFile] = {}
         self._tended = float("-inf")
         # What is in a file already, when the disk became full between two files: the next attempt has it again.
@@ -44,11 +44,11 @@ class FileSender:
         by_path, dropped = self._sorted(items)
         try:
             with self._directory.locked():
-                rotated = [old for path, lines in by_path.items() for old in self._append(path, lines)]
+                rotated = [self._append(path, lines) for path, lines in by_path.items()]
         except OSError as error:
             return Outcome(retry=True, trouble=error.strerror or type(error).__name__)
         self._written.clear()
-        self._see_to_old_files(bool(rotated))
+        self._see_to_old_files(any(rotated))
         return Outcome({UNENCODABLE: dropped}, trouble="a record that has no text") if dropped else DELIVERED
 
     def _sorted(self, items: Sequence[Any]) -> tuple[dict[Path, list[tuple[Any, bytes]]], int]:
@@ -72,13 +72,17 @@ class FileSender:
         }
         return [(self._directory.path / file.path.replace(DAY, day), made[file.json]) for file in takers]
 
-    def _append(self, path: Path, lines: list[tuple[Any, bytes]]) -> list[Path]:
-        before = {id(item) for item in self._written.get(path, ())}
+    def _append(self, path: Path, lines: list[tuple[Any, bytes]]) -> bool:
+        written = self._written.setdefault(path, [])
+        before = set(map(id, written))
+        todo = [each for each in lines if id(each[0]) not in before]
         if path not in self._open:
             self._open[path] = OpenFile(path, self._most_bytes, daily=DAY not in path.name)
-        rotated = self._open[path].append([line for item, line in lines if id(item) not in before])
-        self._written[path] = [item for item, _ in lines]
-        return rotated
+        rest = [line for _, line in todo]
+        try:
+            return self._open[path].append(rest)
+        finally:
+            written += [item for item, _ in todo[: len(todo) - len(rest)]]
 
     def _see_to_old_files(self, rotated: bool) -> None:
         if rotated or time.monotonic() - self._tended > TEND_EVERY:
@@ -93,6 +97,7 @@ class FileSender:
     def renew(self) -> None:
         """In a forked child: the files are opened anew, so that no lock is shared."""
         self.close()
+        self._written.clear()
         self._archive.renew()
 
     def close(self) -> None:
