@@ -113,3 +113,17 @@ def test_caches_are_bounded() -> None:
         redactor.value(f"key_{i}", f"a new value number {i} with some words w{i}x")
     assert len(redactor.clean) <= engine_module.MOST_CACHED
     assert len(redactor.verdicts) <= engine_module.MOST_CACHED
+
+
+def test_a_known_shape_hides_nothing() -> None:
+    """A secret is let through because a text that differs from it in digits alone was harmless."""
+    redactor = Redactor()
+    for harmless in ("using ann:hunterab for 1 s", "paid 4 by 1 of us", "mysql -1p done", "load 12%a now"):
+        assert redactor.text(harmless) == harmless
+    card = "4" + "1" * 15
+    for hostile, secret in (
+        ("using ann:hu1nt2er3ab4 for 1 s", "hu1nt2er3ab4"),
+        (f"paid {card} by 1 of us", card),
+        (f"paid {card[:4]} by {card} of us", card),
+    ):
+        assert secret not in redactor.text(hostile)

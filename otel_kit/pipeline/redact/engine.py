@@ -26,6 +26,7 @@ from otel_kit.pipeline.redact.keys import personal as personal_key
 from otel_kit.pipeline.redact.named import Known, named_verdicts
 from otel_kit.pipeline.redact.nested import replaced
 from otel_kit.pipeline.redact.pairs import authorization
+from otel_kit.pipeline.redact.personal import may_be_personal
 from otel_kit.pipeline.redact.personal import withheld as personal_withheld
 from otel_kit.pipeline.redact.prefilter import Prefilter
 from otel_kit.pipeline.redact.rules import Rules
@@ -63,10 +64,6 @@ _NEUTRAL = frozenset(
         "default",
     )
 )
-_PERSONAL = expression(
-    r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d"
-    r"|(?:birth|dob|geb|naiss|nacim|nam|phon|mobil|ssn|stre|stras|passp)\w{0,10}[\\\"\']{0,3} ?[=:]"
-)
 # Too short for a secret without a key, and without a sign that joins a key with its value; or an id.
 _ID = r"[0-9a-f]{16,64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SHORT = expression(rf"(?a:[\w./#\-+(),;]{{1,15}})|{_ID}")
@@ -95,9 +92,10 @@ class Redactor:
         self.verdicts: dict[str, Known] = {}
         self.open_keys: dict[str, bool] = {}
         self.clean: set[str] = set()
+        self._asks_more = self.rules.personal or bool(self.rules.patterns)
         self._item = threading.local()
         shape = _SHORT_PERSONAL if self.rules.personal else _SHORT
-        self._plain = (_NEVER if self.rules.patterns else shape).fullmatch
+        self.plain = (_NEVER if self.rules.patterns else shape).fullmatch
         self.charged = False
         self.known_scope: object = None
 
@@ -186,7 +184,10 @@ class Redactor:
         """
         if self.off or text in self.clean or len(text) < SHORTEST:
             return text
-        if self._plain(text) and not text.isdigit():
+        if " " not in text:
+            if self.plain(text) and not text.isdigit():
+                return text
+        elif self._prefilter.familiar(text) and not self._asks_more:
             return text
         try:
             return self._text(text, surface, cards=cards)
@@ -485,7 +486,7 @@ class Redactor:
         if not harmless:
             self._spend(text)
             found = settle(self._findings(text, cards=cards))
-        elif self.rules.personal and _PERSONAL.search(text.lower()):
+        elif self.rules.personal and may_be_personal(text.lower()):
             found = settle(self._scan.personal(text))
         else:
             found = []

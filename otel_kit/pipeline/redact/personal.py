@@ -250,9 +250,21 @@ _LIKE_AN_ID = expression(r"\d(?:[ .\-]?\d){7}|[A-Z]{2} ?\d\d ?\d\d|[XYZ]\d{7}")
 _MANY_DIGITS = expression(r"\d(?:[^\n\d]{0,4}\d){5}")
 
 
+_ANY = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
+_ANY_KEY = expression(
+    r"(?:birth|dob|geb|naiss|nacim|nam|phon|mobil|ssn|stre|stras|passp)\w{0,10}[\\\"\']{0,3} ?[=:]"
+)
+
+
+def may_be_personal(lower: str) -> bool:
+    """Whether anything in a text in lower case can be personal data; mail addresses aside, which are asked for elsewhere."""
+    return bool(_ANY.search(lower) or (("=" in lower or ":" in lower) and _ANY_KEY.search(lower)))
+
+
 def personal(text: str, lower: str) -> Findings:
     """All of it, each behind a cheap question."""
-    yield from keyed(text, lower)
+    if "=" in text or ":" in text:
+        yield from keyed(text, lower)
     if "@" in text or "%40" in text:
         yield from emails(text)
     if _MANY_DIGITS.search(text):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 # No integer below this has the digits of a card.
 SHORTEST_CARD = 10**12
+MOST_SHORT = 1_024
+_PASSING = frozenset((bool, float))
 _STATEMENTS = ("db.query.text", "db.statement")
 _PARAMETER = "db.query.parameter."
 
@@ -39,28 +41,34 @@ def redact_attributes(redactor: Redactor, attributes: Any, surface: str) -> Any:
     if not attributes:
         return attributes
     changed: dict[str, Any] | None = None
-    open_keys, clean = redactor.open_keys, redactor.clean
+    statement = False
+    open_keys, clean, plain = redactor.open_keys, redactor.clean, redactor.plain
     held: Mapping[str, Any] = attributes._dict if type(attributes) is BoundedAttributes else attributes
     for key, value in held.items():
         # Nearly every attribute ends here: a key that says nothing, with a number or a text that was seen before.
-        cards = open_keys.get(key)
-        if cards is not None:
+        if key in open_keys:
             kind = type(value)
             if kind is str:
                 if value in clean or len(value) < SHORTEST:
                     continue
-                shown = redactor.text(value, surface, cards=cards)
+                if plain(value) and not value.isdigit():
+                    # The names that come with each item are among the first; ids may fill only a part.
+                    if len(clean) < MOST_SHORT:
+                        clean.add(value)
+                    continue
+                shown = redactor.text(value, surface, cards=open_keys[key])
                 if shown is not value:
                     changed = {} if changed is None else changed
                     changed[key] = shown
                 continue
-            if (kind is int and value < SHORTEST_CARD) or kind is bool or kind is float:
+            if (kind is int and value < SHORTEST_CARD) or kind in _PASSING:
                 continue
+        statement = statement or key in _STATEMENTS
         shown_key, shown = redactor.key(key, surface), redactor.value(key, value, surface)
         if shown_key is not key or shown is not value:
             changed = {} if changed is None else changed
             changed[key] = shown if shown_key is key else _Renamed(shown_key, shown)
-    if "db.query.text" in held or "db.statement" in held:
+    if statement:
         bound = _bound_parameters(redactor, held, surface)
         changed = {**(changed or {}), **bound} if bound else changed
     return attributes if changed is None else _merged(attributes, changed)
@@ -139,15 +147,26 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
         redactor.begin()
     # The fields themselves: the properties copy what they give.
     name, attributes, status = span._name, span._attributes, span._status
-    new_name = name if name in redactor.clean else redactor.text(name, "span.name")
+    context, scope = span._context, span._instrumentation_scope
     new_attributes = redact_attributes(redactor, attributes, "span.attributes")
+    # A tracer's spans share one scope.
+    known = scope is None or scope is redactor.known_scope
+    if (
+        known
+        and new_attributes is attributes
+        and name in redactor.clean
+        and not span._events
+        and not span._links
+        and (status is None or not status._description)
+        and (context is None or not context.trace_state)
+    ):
+        return span
+    new_name = name if name in redactor.clean else redactor.text(name, "span.name")
     new_events = _each(span._events, lambda event: _event(redactor, event)) if span._events else span._events
     new_links = _each(span._links, lambda link: _link(redactor, link)) if span._links else span._links
     new_status = _status(redactor, status) if status is not None and status._description else status
-    context, scope = span._context, span._instrumentation_scope
     new_context = _context(redactor, context) if context is not None and context.trace_state else context
-    # A tracer's spans share one scope.
-    new_scope = scope if scope is None or scope is redactor.known_scope else redact_scope(redactor, scope)
+    new_scope = scope if known else redact_scope(redactor, scope)
     if (
         new_name is name
         and new_attributes is attributes
