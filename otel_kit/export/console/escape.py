@@ -13,12 +13,12 @@ _UNSAFE = re.compile(
 
 def escaped(text: str) -> str:
     """The text with what is unsafe written as Python would: ``\\n``, ``\\x1b``, ``\\u2028``."""
-    return _UNSAFE.sub(_as_python, text)
+    return text if text.isprintable() else _UNSAFE.sub(_as_python, text)  # what is unsafe is not printable
 
 
 def escaped_json(text: str) -> str:
     """A JSON document on one line with what is unsafe in its strings written as ``\\u…``."""
-    return _UNSAFE.sub(_as_json, text)
+    return text if text.isprintable() else _UNSAFE.sub(_as_json, text)
 
 
 def _as_python(found: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from otel_kit.export.console.colors import Colors
@@ -23,6 +24,7 @@ def pairs(attributes: Iterable[tuple[str, Any]], colors: Colors) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def key_text(key: object) -> str:
     """A key, without the prefix of names of our own."""
     return shortened(str(key).removeprefix("otel_kit."), 100)
@@ -50,7 +52,7 @@ def shortened(text: str, longest: int) -> str:
 def as_json(value: Any) -> str:
     """Any value as JSON on one line: bytes as base64, NaN and infinity as text, the unknown by its ``str()``."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_known)
+        return _encoded(value)
     except (ValueError, TypeError, RecursionError):
         return json.dumps(_tame(value, 16), ensure_ascii=False)
 
@@ -63,6 +65,11 @@ def _known(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return list(value)
     return str(value)
+
+
+_encoded = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, default=_known
+).encode  # dumps() makes one each time
 
 
 def _tame(value: Any, depth: int) -> Any:

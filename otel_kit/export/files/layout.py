@@ -33,7 +33,7 @@ CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "business": ("otel_kit.business", "otel_kit.workflow", "otel_kit.cost"),
     "audit": ("otel_kit.audit",),
 }
-MOST_NAMES = 4096  # whose categories are remembered
+MOST_NAMES = 4096  # whose files are remembered
 
 
 class LogFile(NamedTuple):
@@ -63,20 +63,20 @@ class Layout:
     def __init__(self, files: Sequence[LogFile], categories: Mapping[str, Sequence[str]]) -> None:
         self.files = tuple(files)
         self._categories = {name: tuple(beginnings) for name, beginnings in categories.items()}
-        self.category_of = lru_cache(MOST_NAMES)(self._category_of)
+        self.takers = lru_cache(MOST_NAMES)(self._takers)
 
     def patterns(self) -> list[re.Pattern[str]]:
         """For each file: names, within the directory, of what becomes of it, with its ``day`` if it has one."""
         return [_old_names(file.path) for file in self.files]
 
-    def takers(self, severity: int, logger: str, event: str | None) -> list[LogFile]:
+    def _takers(self, severity: int, logger: str, event: str | None) -> tuple[LogFile, ...]:
         """The files that a record with these facts goes into."""
-        mine = self.category_of(logger, event or "")
-        return [
+        mine = self._category_of(logger, event or "")
+        return tuple(
             file
             for file in self.files
             if severity >= file.lowest and (not file.category or file.category in mine)
-        ]
+        )
 
     def _category_of(self, logger: str, event: str) -> frozenset[str]:
         return frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_kit.export.files.archive import Archive, Keeping
-from otel_kit.export.files.layout import DAY, Layout
+from otel_kit.export.files.layout import DAY, Layout, LogFile
 from otel_kit.export.files.lines import as_json_line, as_text_line
 from otel_kit.export.files.logfile import Directory, OpenFile
 from otel_kit.export.outcome import DELIVERED, UNENCODABLE, Outcome
@@ -53,24 +53,27 @@ class FileSender:
 
     def _sorted(self, items: Sequence[Any]) -> tuple[dict[Path, list[tuple[Any, bytes]]], int]:
         """The records and lines for each file, and how many records could not be made into any."""
-        day, dropped = time.strftime("%Y-%m-%d"), 0
-        by_path: dict[Path, list[tuple[Any, bytes]]] = {}
+        dropped = 0
+        by_file: dict[LogFile, list[tuple[Any, bytes]]] = {}
         for item in items:
             try:
-                for path, line in self._lines(item, day):
-                    by_path.setdefault(path, []).append((item, line))
+                for file, line in self._lines(item):
+                    by_file.setdefault(file, []).append((item, line))
             except Exception:
                 dropped += 1
-        return by_path, dropped
+        day = time.strftime("%Y-%m-%d")
+        path, files = self._directory.path, by_file.items()
+        return {path / file.path.replace(DAY, day): lines for file, lines in files}, dropped
 
-    def _lines(self, item: Any, day: str) -> list[tuple[Path, bytes]]:
+    def _lines(self, item: Any) -> list[tuple[LogFile, bytes]]:
+        """The files that a record goes into, each with its line, which is made once for all of a kind."""
         record, scope = item.log_record, item.instrumentation_scope
         severity = record.severity_number.value if record.severity_number else 0
         takers = self._layout.takers(severity, scope.name if scope else "", record.event_name)
         made = {
             json: (as_json_line if json else as_text_line)(item) for json in {file.json for file in takers}
         }
-        return [(self._directory.path / file.path.replace(DAY, day), made[file.json]) for file in takers]
+        return [(file, made[file.json]) for file in takers]
 
     def _append(self, path: Path, lines: list[tuple[Any, bytes]]) -> bool:
         written = self._written.setdefault(path, [])
