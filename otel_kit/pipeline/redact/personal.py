@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable
 
 from otel_kit.pipeline.redact import looks
-from otel_kit.pipeline.redact.expression import expression, holds
+from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 from otel_kit.pipeline.redact.keys import personal as personal_key
 from otel_kit.pipeline.redact.values import goes_on, value_at
 
 MOST_ADDRESSES, MOST_IDS, MOST_KEYS = 2_000, 500, 5_000
+LONGEST_FRONT = 40
 _EMAIL = expression(
     r"(?<![\w.+%/\-])[\w](?:[\w.+%'\-]{0,62}[\w+\-])?(?:@|%40)(?=[\w\-]{1,63}\.)[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,6}\.[^\W\d_][\w\-]{1,24}"
 )
@@ -223,27 +224,38 @@ def national_ids(text: str) -> Findings:
                 yield Finding(match.start(), match.end(), rule)
 
 
-_KEYED = expression(r"(?<![\w.])(\w++(?:[.\-]\w++)*+)\\{0,3}[\"']?[ ]?[=:][ ]?(?![ :/=])")
-_KEY_STEMS = (*("birth", "dob", "geb", "naiss", "nacim", "name", "nom", "phone", "tel", "mobil", "ssn", "social", "passport", "iban", "address", "adress"),
-    *("street", "stras", "tax", "national", "licen", "steuer", "dni", "nin", "nir", "cpf", "gender", "lat", "lon", "gps", "mail", "fax"))  # fmt: skip
+_KEYED = expression(r"([\w.\-]{1,80})\\{0,3}[\"']?[ ]?[=:][ ]?(?![ :/=])")
+_KEY_STEM = expression(
+    r"birth|dob|geb|naiss|nacim|name|nom|phone|tel|mobil|ssn|social|passport|iban|add?ress|street|stras|tax|national|licen"
+    r"|steuer|dni|nin|nir|cpf|gender|mail|fax"
+)
 
 
 def keyed(text: str, lower: str) -> Findings:
     """Values whose key names personal data: ``dob=1977-…``, ``"first_name": "…"``."""
-    if not holds(lower, _KEY_STEMS):
-        return
-    for match in bounded(_KEYED, text, MOST_KEYS):
-        rule = personal_key(match.group(1)) if holds(match.group(1).lower(), _KEY_STEMS) else ""
+    done = 0
+    for hit in bounded(_KEY_STEM, lower, MOST_KEYS):
+        if hit.start() < done:
+            continue
+        start = _key_start(text, hit.start())
+        match = _KEYED.match(text, start)
+        done = match.end() if match else hit.end()
+        rule = personal_key(match.group(1)) if match else ""
         # "lat=52.5" of a log line is a number like others.
-        rule = "" if rule == "location" else rule
-        span = value_at(text, match.end()) if rule else None
-        if (
-            span is not None
-            and span.end - span.start >= 3
-            and withheld(rule, text[span.start : span.end])
-            and (span.quoted or not goes_on(text, span))
-        ):
-            yield Finding(span.start, span.end, rule)
+        span = value_at(text, done) if rule and rule != "location" else None
+        if span is not None:
+            done = max(done, span.end)
+            value = text[span.start : span.end]
+            if len(value) >= 3 and withheld(rule, value) and (span.quoted or not goes_on(text, span)):
+                yield Finding(span.start, span.end, rule)
+
+
+def _key_start(text: str, position: int) -> int:
+    """Where the key begins that has a stem at a position."""
+    first = max(0, position - LONGEST_FRONT)
+    while position > first and (text[position - 1].isalnum() or text[position - 1] in "_.-"):
+        position -= 1
+    return position
 
 
 _LIKE_AN_ID = expression(r"\d(?:[ .\-]?\d){7}|[A-Z]{2} ?\d\d ?\d\d|[XYZ]\d{7}")
