@@ -26,7 +26,7 @@ def restock(engine: Engine) -> None:
         with Session(engine) as session:
             products = session.scalars(fill).all()
             session.commit()
-        for product in products:
+        for product in otel_kit.each(products, "count refills"):
             refills.add(1, {"product": product})
             otel_kit.audit("restock", "shelf.fill", product, after={"pieces": FULL})
         otel_kit.check("shelves that were not full", len(products), max=5, warn_max=4)

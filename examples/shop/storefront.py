@@ -83,11 +83,12 @@ def ask(method: str, path: str, **query: str | int) -> Any:
     return answer.json()
 
 
+@otel_kit.traced(args=True, result=True)
 def sell(product: str, pieces: int) -> int:
     """Take the money and write the order down; the order's number."""
     amount = PRICES[product] * pieces
     payment.charge(amount)
-    with Session(engine) as session:
+    with otel_kit.block("write order down"), Session(engine) as session:
         row = Order(product, pieces, amount)
         session.add(row)
         session.commit()

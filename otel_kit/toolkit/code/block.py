@@ -18,6 +18,7 @@ from otel_kit.toolkit.code.records import contained
 from otel_kit.toolkit.code.watch import Watch, check_names
 
 _code = part("code")
+_OFF: tuple[Any, None] = (None, None)
 
 
 class block:
@@ -39,14 +40,12 @@ class block:
         if not isinstance(name, str) or not name:
             raise ArgumentError("block(name)", name, "a text")
         self._name, self._attributes = name, attributes
-        self._names = (watch,) if isinstance(watch, str) else tuple(watch)
-        if not all(isinstance(name, str) for name in self._names):
-            raise ArgumentError("block(watch)", watch, "names of variables")
+        self._names = _names(watch) if watch else ()
         self._open: list[tuple[Any, Watch | None]] = []
 
     def __enter__(self) -> Span:
         if not _code.on:
-            self._open.append((None, None))
+            self._open.append(_OFF)
             return INVALID_SPAN
         frame = _users(sys._getframe(1))
         check_names(frame, self._names)
@@ -66,13 +65,22 @@ class block:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         manager, watch = self._open.pop()
-        try:
-            if watch is not None:
+        if manager is None:
+            return
+        if watch is not None:
+            try:
                 watch.stop()
-        except Exception as error:
-            contained(error)
-        if manager is not None:
-            manager.__exit__(exc_type, exc, tb)
+            except Exception as error:
+                contained(error)
+        manager.__exit__(exc_type, exc, tb)
+
+
+def _names(watch: Any) -> tuple[str, ...]:
+    names = (watch,) if isinstance(watch, str) else tuple(watch)
+    for name in names:
+        if not isinstance(name, str):
+            raise ArgumentError("block(watch)", watch, "names of variables")
+    return names
 
 
 def _users(frame: FrameType) -> FrameType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
@@ -10,7 +11,6 @@ from typing import Any, Self
 
 from otel_kit import _guard, semconv
 from otel_kit.context.debugging import PRODUCTION, debugging
-from otel_kit.context.parts import part
 from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs.levels import DEBUG
 from otel_kit.toolkit.code import attributes, function_events, function_tracing, headroom
@@ -23,7 +23,6 @@ PARTS = ("functions", "sql", "requests", "attributes", "resources")
 BODY_BYTES = 4096
 ROOM = 300  # frames of ours that tell of a call, on top of the program's deepest
 
-_code = part("code")
 _lock = threading.RLock()
 _watch_functions: Callable[[Functions], Callable[[], None] | None] = (
     function_events.watch_functions if sys.version_info >= (3, 12) else function_tracing.watch_functions
@@ -129,7 +128,7 @@ class Debug:
                 return
             while self._undo:
                 self._undo.pop()()
-        per_call = f", {self.seconds / self.calls * 1e6:,.0f} µs each" if self.calls else ""
+        per_call = f", {self.seconds / self.calls * 1e6:,.0f} µs each" if self.calls >= 100 else ""
         _guard.say(
             f"debug_everything is over: telling {self.calls:,} calls took {self.seconds:,.2f} s{per_call}"
         )
@@ -149,7 +148,9 @@ class Debug:
             f"debug_everything tells what {names} does ({chosen}): each call of theirs takes some 100 µs longer, more with "
             "records at level debug; values leave the process, but for secrets that the rules know"
         )
-        self._undo.append(lambda: None)
+        # At exit before the interpreter takes its modules apart.
+        atexit.register(self.stop)
+        self._undo.append(lambda: atexit.unregister(self.stop))
 
     def _watch_functions(self) -> None:
         stop = _watch_functions(self._functions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import heappush, heapreplace
 from math import ceil, log
 
-_BASE = log(1.1)  # each bucket is 10% wider than the one before, so its middle is off by 5% at most
+_BUCKETS = 1 / log(1.1)  # each bucket is 10% wider than the one before, so its middle is off by 5% at most
 _SMALLEST = 1e-9
 
 
@@ -25,7 +25,7 @@ class Durations:
 
     def add(self, seconds: float) -> None:
         """One more; its index is the count of those before."""
-        bucket = ceil(log(seconds) / _BASE) if seconds > _SMALLEST else -200
+        bucket = ceil(log(seconds) * _BUCKETS) if seconds > _SMALLEST else -200
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         if seconds >= self._over:
             self._keep(seconds)

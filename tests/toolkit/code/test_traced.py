@@ -15,7 +15,6 @@ import re
 import sys
 import threading
 import time
-import timeit
 import tracemalloc
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -690,18 +689,13 @@ def test_threads_are_kept_apart() -> None:
     assert len([span for span in seen.spans if span.parent is None]) == 8
 
 
-def test_a_call_costs_next_to_nothing_while_the_part_is_off() -> None:
-    """A traced call that emits nothing costs a microsecond, or something is emitted though the part is off."""
+def test_nothing_is_emitted_while_the_part_is_off() -> None:
+    """A traced call emits something though the part is off."""
 
-    def plain(a: int, b: int) -> int:
+    @traced(args=True, logs=True)
+    def wrapped(a: int, b: int) -> int:
         return a
 
-    wrapped = traced(args=True, logs=True)(plain)
-    bare, ours = [], []
-    for _ in range(15):
-        bare.append(timeit.timeit(lambda: plain(1, 2), number=2000))
-        ours.append(timeit.timeit(lambda: wrapped(1, 2), number=2000))
-    assert (min(ours) - min(bare)) / 2000 < 1e-6
     with capture(disabled_toolkit=("code",)) as seen:
         assert not parts.part("code").on
         assert wrapped(1, 2) == 1
