@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "otel_kit"
-EVERYONE = {"errors", "semconv", "_environment", "_guard", "_imports"}
+EVERYONE = {"errors", "semconv", "_environment", "_facts", "_guard", "_imports"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "semconv": set(),
     "_environment": set(),
+    "_facts": set(),
     "_guard": set(),
     "_imports": {"_guard"},
     "context": EVERYONE,

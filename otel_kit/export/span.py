@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanContext, SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from otel_kit import _guard, semconv
+from otel_kit._facts import Facts
 from otel_kit.export.plain import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -185,12 +186,16 @@ class Span(sdk.Span):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set several attributes."""
         kept, live = self._attributes, self._live
+        room = live.most - len(kept) if self._end_time is None else 0
+        longest = live.longest
+        if type(attributes) is Facts and attributes.longest <= longest and len(attributes) <= room:
+            kept.update(attributes)
+            return
         pairs = list(attributes.items()) if type(attributes) is dict else items_of(attributes)
-        if self._end_time is not None or len(kept) + len(pairs) > live.most:
+        if len(pairs) > room:
             for key, value in pairs:
                 self.set_attribute(key, value)
             return
-        longest = live.longest
         for key, value in pairs:
             # Most are like this; the others are looked at one by one.
             kind = type(value)

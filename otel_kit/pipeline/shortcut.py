@@ -15,6 +15,7 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from otel_kit import _guard
+from otel_kit._facts import Facts
 from otel_kit.pipeline.exemplars import is_wanted
 
 _runtime = otel_context._RUNTIME_CONTEXT
@@ -94,6 +95,8 @@ class Shortcuts:
         if storages is not self._consumer._reader_storages or self._limits.ids:
             return None
         if type(attributes) is not dict:
+            if type(attributes) is Facts:
+                return ways.get(attributes.key)
             return ways.get(()) if attributes is None else None
         try:
             values = attributes.values()
@@ -114,7 +117,9 @@ class Shortcuts:
         if None not in takers:
             if len(ways) >= self._limits.series:
                 ways.clear()
-            ways[_key(kept)] = Way(kept, consumer._sdk_config, tuple(takers))
+            ways[attributes.key if type(attributes) is Facts else _key(kept)] = Way(
+                kept, consumer._sdk_config, tuple(takers)
+            )
 
 
 def _key(attributes: dict[Any, Any]) -> tuple[Any, ...]:
@@ -126,6 +131,6 @@ def _key(attributes: dict[Any, Any]) -> tuple[Any, ...]:
 
 def _is_plain(attributes: Any) -> bool:
     """Whether the SDK would take them as they are."""
-    if type(attributes) is not dict or not _PLAIN.issuperset(map(type, attributes.values())):
+    if type(attributes) not in (dict, Facts) or not _PLAIN.issuperset(map(type, attributes.values())):
         return False
     return all(type(name) is str and name for name in attributes)

@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard, bind
+from otel_kit._facts import Facts
 from otel_kit.pipeline.series import OVERFLOW_METER, MeterProvider
 
 DELTA = dict.fromkeys(
@@ -180,6 +181,21 @@ def test_what_comes_again_is_told_apart_as_before() -> None:
         counter.add(1, changing)
     assert [point.value for point in bench.points()] == [3, 3, 3, 3, 2, 2]
     assert [point.attributes["a"] for point in bench.points()][4:] == ["x", "y"]
+
+
+def test_facts_count_for_the_series_of_the_same_attributes() -> None:
+    """Facts are a series of their own, or one that is not theirs."""
+    bench = Bench()
+    counter = bench.meter.create_counter("m")
+    facts, same, other = Facts({"a": "x", "n": 1}), Facts({"a": "x", "n": 1}), Facts({"a": "x", "n": True})
+    for _ in range(3):
+        for attributes in (facts, {"a": "x", "n": 1}, same, other):
+            counter.add(1, attributes)
+    assert [point.value for point in bench.points()] == [9, 3]
+    hostile = Facts({"a": [1]})
+    for _ in range(2):
+        counter.add(1, hostile)
+    assert [point.value for point in bench.points()] == [9, 3, 2]
 
 
 @pytest.mark.usefixtures("swallowed")

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 
 from otel_kit import _guard
+from otel_kit._facts import Facts
 from otel_kit.export import spans
 from otel_kit.export.spans import TracerProvider
 
@@ -580,6 +581,21 @@ def test_two_threads_end_one_span(emitted: Emitted, caplog: pytest.LogCaptureFix
     for thread in threads:
         thread.join()
     assert len(emitted.spans) == 1
+
+
+def test_facts_are_attributes_like_all_others(caplog: pytest.LogCaptureFixture) -> None:
+    """What is told as a whole passes by the limits, or reaches a span that has ended, or changes with the span."""
+    emitted = Emitted(span_limits=SpanLimits(max_span_attributes=3, max_span_attribute_length=5))
+    fits, long, odd = Facts({"a": "x", "b": 1}), Facts({"c": "too long"}), Facts({"d": object(), "": 1})
+    with emitted.tracer.start_as_current_span("charge", attributes=fits) as span:
+        span.set_attributes(long)
+        span.set_attributes(odd)
+        span.set_attribute("a", "y")
+    span.set_attributes(fits)
+    assert emitted.span.attributes == {"a": "y", "b": 1, "c": "too l"}
+    assert emitted.span.dropped_attributes == 2
+    assert fits == {"a": "x", "b": 1}
+    assert "has ended" in caplog.text
 
 
 def test_an_attribute_set_while_the_span_ends(emitted: Emitted) -> None:

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from otel_kit import semconv
+from otel_kit._facts import Facts
 from otel_kit.instrument.sqlalchemy.statement import LONGEST, Dialect, Statement, describe
 
 KEY = "_otel_kit_database"
@@ -53,8 +54,8 @@ class Described:
         }
         summary = statement.summary and kind + statement.summary
         told = {semconv.DB_QUERY_SUMMARY: summary, semconv.DB_QUERY_TEXT: statement.text}
-        self.facts = database.attributes | {name: value for name, value in facts.items() if value}
-        self.attributes = self.facts | {name: value for name, value in told.items() if value}
+        self.facts = Facts(database.attributes | {name: value for name, value in facts.items() if value})
+        self.attributes = Facts(self.facts | {name: value for name, value in told.items() if value})
         self.name = summary or database.system
         self.text = statement.text
         returning = "RETURNING" in statement.text.upper()
