@@ -17,7 +17,7 @@ from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_tracer
 from otel_kit.signals.logs.values import text
 from otel_kit.toolkit.jobs import figures, stopping
-from otel_kit.toolkit.jobs.journal import BEGUN, DONE, FAILED, LONGEST_LABEL, Journal, is_known_again, item_id
+from otel_kit.toolkit.jobs.journal import ADDRESS, BEGUN, DONE, FAILED, LONGEST_LABEL, Journal, item_id
 from otel_kit.toolkit.jobs.places import runs_directory
 from otel_kit.toolkit.jobs.progress import Progress
 from otel_kit.toolkit.jobs.runs import SCOPE, current_run
@@ -105,7 +105,6 @@ class Book:
         self.context: Any = None
         self._attached: Any = None
         self._durations: Any = None
-        self._counts: Any = None
 
     # -- beginning and end
 
@@ -128,6 +127,7 @@ class Book:
             self._total,
             None if run_id is None else str(run_id),
             journal.keep if journal else _nothing,
+            lambda entry: self.label(entry.item),
         )
         self._count_done()
         self._open = True
@@ -144,9 +144,6 @@ class Book:
         self.context = set_span_in_context(self._span)
         name = semconv.METRIC_BATCH_ITEM_DURATION
         self._durations = figures.duration(name, "Duration of items of batches.", of_items=True)
-        self._counts = figures.counter(
-            semconv.METRIC_BATCH_ITEMS, "{item}", "Items of batches, by what became of them."
-        )
 
     def _count_done(self) -> None:
         """How far it is already, before the first item, so that progress begins where it ended."""
@@ -286,14 +283,11 @@ class Book:
     def _known(self, item: Any) -> str:
         if self._key is not None:
             return text(self._key(item))
-        if type(item) is str:
-            return repr(item)
-        if not is_known_again(item):
-            valid = (
-                "items whose repr() is the same in every process, or key=… that says what an item is known by"
-            )
-            raise ArgumentError("batch(items)", repr(item)[:200], valid)
-        return repr(item)
+        shown = repr(item)
+        if ADDRESS in shown and type(item) is not str:
+            valid = "items whose repr() is the same in each process, or key=… that says what one is known by"
+            raise ArgumentError("batch(items)", shown[:200], valid)
+        return shown
 
     def label(self, item: Any) -> str:
         """What an item is called."""
@@ -307,10 +301,9 @@ class Book:
 
     def begin(self, entry: Entry) -> None:
         """It is being worked on."""
-        item = entry.item
         if self._journal is not None:
-            self._journal.begin(entry.id, self.label(item))
-        self.progress.current = lambda: self.label(item)
+            self._journal.begin(entry.id, self.label(entry.item))
+        self.progress.current = entry
         entry.began = time.perf_counter()
         if self._span is not None:
             self._begin_item_span(entry)
@@ -339,8 +332,7 @@ class Book:
             if entry.id and self._journal is not None:
                 self._journal.end(entry.id, DONE)
             self._count(entry)
-        if self._counts is not None:
-            self._counts.add(1, self._done_as)
+        if self._durations is not None:
             self._durations.record(seconds, self._done_as)
         self._end_item_span(entry, None)
         return seconds
@@ -355,8 +347,7 @@ class Book:
             self._count(entry)
             if len(self.failures) < MOST_NAMED:
                 self.failures.append(self.label(entry.item))
-        if self._counts is not None:
-            self._counts.add(1, self._failed_as)
+        if self._durations is not None:
             self._durations.record(seconds, self._failed_as)
             if entry.span is None:  # thinned out, but what fails is told
                 entry.span = self._item_span(entry, entry.started)

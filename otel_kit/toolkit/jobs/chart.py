@@ -22,7 +22,9 @@ def in_words(measure: str, value: float | None) -> str:
     """A value of a measure."""
     if value is None:
         return "-"
-    return _WORDS[measure](value) if measure in _WORDS else f"{value:,.4g}"
+    if measure in _WORDS:
+        return _WORDS[measure](value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
 def chart(trend: Trend, paint: Paint) -> Iterator[str]:

@@ -14,7 +14,6 @@ import threading
 import time
 from hashlib import blake2b
 from importlib import import_module
-from typing import Any
 from zlib import crc32
 
 from otel_kit.errors import JobError
@@ -23,6 +22,7 @@ from otel_kit.toolkit.jobs.places import attempt, file_name, tell_of
 BEGUN, DONE, FAILED, COMPLETE = "b", "d", "f", "e"
 LONGEST_LABEL = 100
 SYNC_EVERY = 1.0
+ADDRESS = " at 0x"  # in the text of an item that is not the same in the next process
 
 
 class Journal:
@@ -89,6 +89,8 @@ class Journal:
         with open(os.dup(fd), "rb") as stream:
             stream.seek(0)
             data = stream.read()
+        if data.endswith(_line(COMPLETE)):
+            data = data[:1]
         for line in data.split(b"\n"):
             self._take(line)
         self._torn = bool(data) and not data.endswith(b"\n")
@@ -114,12 +116,14 @@ class Journal:
 
     def begin(self, item: str, label: str) -> None:
         """An item is begun; when this returns a kill cannot undo it."""
-        self.states[item] = BEGUN
-        self._append(_line(f"{BEGUN} {item} {_plain(label)}"))
+        label = _plain(label)
+        self.states[item], self.labels[item] = BEGUN, label
+        self._append(_line(f"{BEGUN} {item} {label}"))
 
     def end(self, item: str, kind: str) -> None:
         """An item is ``DONE`` or ``FAILED``."""
         self.states[item] = kind
+        self.labels.pop(item, None)
         self._append(_line(f"{kind} {item}"))
 
     def _append(self, data: bytes) -> None:
@@ -168,7 +172,7 @@ class Journal:
         old, self._fd = self._fd, fd
         os.close(old)
         for item, kind in list(self.states.items()):
-            self._write(_line(f"{kind} {item}"))
+            self._write(_line(f"{kind} {item} {self.labels.get(item, '')}"))
 
     def close(self, *, complete: bool) -> None:
         """No more is written.
@@ -197,15 +201,10 @@ def _line(text: str) -> bytes:
 
 
 def _plain(label: str) -> str:
-    return " ".join(label[:LONGEST_LABEL].split())
+    return label if label.isalnum() else " ".join(label[:LONGEST_LABEL].split())
 
 
 def item_id(text: str, occurrence: int) -> str:
     """What an item is in the journal: what it is known by, and which one of those that are alike."""
     digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
     return f"{digest}.{occurrence}" if occurrence else digest
-
-
-def is_known_again(item: Any) -> bool:
-    """Whether the text of an item is the same in the next process: not one with an address in memory."""
-    return " at 0x" not in repr(item)

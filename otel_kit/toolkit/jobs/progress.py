@@ -36,14 +36,22 @@ class Progress:
         total: how many items; None where nobody knows.
         run_id: the run that it belongs to.
         keep: called at each tick, too.
+        label: what the current item is called.
     """
 
-    def __init__(self, name: str, total: int | None, run_id: str | None, keep: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        total: int | None,
+        run_id: str | None,
+        keep: Callable[[], None],
+        label: Callable[[Any], str],
+    ) -> None:
         self.name, self.total, self.status = name, total, "running"
         self.processed = self.failed = self.skipped = 0
         self.worked = 0  # of these, here and now: what the rate is made of
-        self.current: Callable[[], str] | None = None
-        self._run_id, self._keep = run_id, keep
+        self.current: Any = None  # the item that was begun last
+        self._run_id, self._keep, self._label = run_id, keep, label
         self._began = self._moved = time.monotonic()
         self._seen = -1
         self._rate = Rate()
@@ -129,7 +137,7 @@ class Progress:
         if current is None or self.status != "running":
             return None
         try:
-            return current()[:LONGEST_ITEM]
+            return self._label(current)[:LONGEST_ITEM]
         except Exception:
             return None
 

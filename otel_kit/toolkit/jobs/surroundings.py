@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import threading
+from functools import lru_cache
 from importlib.metadata import distributions
 from typing import Any
 
@@ -91,6 +92,7 @@ def shown_arguments(arguments: list[str]) -> list[str]:
     return shown
 
 
+@lru_cache(maxsize=1)
 def _packages() -> dict[str, str]:
     found: dict[str, str] = {}
     for each in distributions():
