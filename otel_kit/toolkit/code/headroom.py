@@ -6,6 +6,7 @@ a limit of its own meanwhile keeps that.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections import Counter
@@ -51,3 +52,12 @@ def _set() -> None:
     _Room.raised = limit
     if not most:
         _Room.normal = None
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -5,6 +5,7 @@ The places of debuggers, coverage and profilers are left to them.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -55,3 +56,12 @@ def _took(place: int) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
