@@ -118,9 +118,9 @@ def worst(redactor: Redactor, unit: str, size: int) -> float:
     best = float("inf")
     for _ in range(2):
         redactor.begin()
-        start = time.perf_counter()
+        start = time.thread_time()
         redactor.text(text)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.thread_time() - start)
     return best * 1e3
 
 

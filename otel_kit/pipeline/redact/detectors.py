@@ -77,11 +77,15 @@ _ISSUERS = expression(
 )  # fmt: skip
 
 
+# A certificate has a thousand characters, and 64 kB are looked at.
+MOST_BLOCKS = 400
+
+
 def private_keys(text: str, lower: str) -> Findings:
     """PEM blocks that hold something private, also without their end, and the key files of PuTTY."""
     if "--begin" in lower or "-- begin" in lower:
         done, closed = 0, True
-        for match in _PEM_BEGIN.finditer(text):
+        for match in bounded(_PEM_BEGIN, text, MOST_BLOCKS):
             if match.start() >= done and _PEM_SECRET.search(match.group(1)):
                 end = _PEM_END.search(text, match.end()) if closed else None
                 closed = end is not None

@@ -278,6 +278,7 @@ def _glued(word: str) -> list[str] | None:
     return best[-1]
 
 
+@lru_cache(maxsize=2048)
 def personal(key: str) -> str:
     """The rule of personal data that a key names, or an empty string."""
     words = words_of(key[-LONGEST_KEY:])

@@ -66,7 +66,7 @@ def nested(text: str, lower: str, look: Look) -> Findings:
 def _behind_entities(text: str, look: Look) -> Findings:
     """Found in the readable text, and replaced where the same characters stand in the given one."""
     plain = html.unescape(text)
-    at = 0
+    at = missed = 0
     for finding in settle(look(plain)):
         value = plain[finding.start : finding.end]
         for form in (value, html.escape(value)):
@@ -75,6 +75,11 @@ def _behind_entities(text: str, look: Look) -> Findings:
                 at = start + len(form)
                 yield Finding(start, at, finding.rule)
                 break
+        else:
+            # Each search for what is written in another way goes through the whole text.
+            missed += 1
+            if missed > MOST_RUNS:
+                raise TooMuchWork
 
 
 def replaced(data: Any, shown: Any, found: list[tuple[str, str]]) -> None:

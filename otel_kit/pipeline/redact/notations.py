@@ -10,7 +10,7 @@ import re
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork, bounded
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.pairs import BRACKETS_REACH, KEY, STEM, STRING, valued
 from otel_kit.pipeline.redact.values import goes_on, value_at, withheld
@@ -134,7 +134,7 @@ def _keyed(text: str, pattern: re.Pattern[str]) -> Findings:
 
 
 def _flags(text: str) -> Findings:
-    for match in _FLAG.finditer(text):
+    for match in bounded(_FLAG, text):
         # "-phM37kPw…" is a password glued to its option, not an option.
         if len(match.group(1)) >= 12 and looks.random_looking(match.group(1)):
             continue

@@ -14,7 +14,7 @@ from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 from otel_kit.pipeline.redact.keys import personal as personal_key
 from otel_kit.pipeline.redact.values import goes_on, value_at
 
-MOST_ADDRESSES, MOST_IDS, MOST_KEYS = 2_000, 500, 5_000
+MOST_ADDRESSES, MOST_IDS, MOST_KEYS = 2_000, 500, 2_000
 LONGEST_FRONT = 40
 _EMAIL = expression(
     r"(?<![\w.+%/\-])[\w](?:[\w.+%'\-]{0,62}[\w+\-])?(?:@|%40)(?=[\w\-]{1,63}\.)[\w\-]{1,63}(?:\.[\w\-]{1,63}){0,6}\.[^\W\d_][\w\-]{1,24}"

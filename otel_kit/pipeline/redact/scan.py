@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from otel_kit.pipeline.redact import (
@@ -99,8 +100,14 @@ def _credentials(text: str, lower: str) -> list[Finding]:
     return found
 
 
-def _overlaps(finding: Finding, others: Sequence[Finding]) -> bool:
-    return any(other.start < finding.end and finding.start < other.end for other in others)
+def _overlaps(finding: Finding, settled: Sequence[Finding]) -> bool:
+    """Whether a finding overlaps one of others that are in order and apart."""
+    after = bisect_left(settled, finding.end, key=_start)
+    return after > 0 and finding.start < settled[after - 1].end
+
+
+def _start(finding: Finding) -> int:
+    return finding.start
 
 
 MOST_ECHOES = 16

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, longest_of
@@ -101,6 +102,7 @@ def _opaque_behind(text: str, lower: str, noun: re.Match[str], end: int) -> Find
     return Finding(match.start("value"), match.end("value"), "token")
 
 
+@lru_cache(maxsize=1024)
 def _fits(value: str, password: bool) -> bool:
     if looks.placeholder(value) or looks.uuid(value) or _PLACE.fullmatch(value) or "redacted:" in value:
         return False

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, word_set
-from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.finding import Finding, Findings, bounded
 
 _USERINFO = expression(
     r"(?<![\w+.\-])[A-Za-z][A-Za-z0-9+.\-]{1,40}:(?://|\\/\\/|%2[fF]%2[fF])([^\s\"'<>/:?#\\]{0,512}):([^\s\"'<>]{1,1024})"
@@ -50,7 +50,7 @@ _TELLING = expression(r"%(?:3d|3f|3a|40|22|7b|5b|20|0a)", re.IGNORECASE)
 def logins(text: str, lower: str) -> Findings:
     """``scheme://user:password@host``: the password; a user that is a token and has no password."""
     if "://" in text or ":\\/\\/" in text or "%3a%2f%2f" in lower:
-        for match in _USERINFO.finditer(text):
+        for match in bounded(_USERINFO, text):
             end = _password_end(match.group(2))
             if end and not looks.placeholder(match.group(2)[:end]):
                 yield Finding(match.start(2), match.start(2) + end, "dsn")
