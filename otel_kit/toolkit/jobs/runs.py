@@ -197,10 +197,11 @@ class Run:
     ) -> None:
         if os.getpid() != self._pid:
             return  # a forked child that leaves its parent's block
+        outcome = outcome_of(error, stopping.asked())
         stopping.unwatch(self)
         self.is_open = False
         try:
-            self._close(error)
+            self._close(outcome, error)
         except Exception as failure:
             _guard.contained("jobs.run", failure)
 
@@ -212,11 +213,11 @@ class Run:
     ) -> None:
         self.__exit__(kind, error, trace)
 
-    def _close(self, error: BaseException | None) -> None:
+    def _close(self, outcome: str, error: BaseException | None) -> None:
         try:
             if self._span is not None:
                 note_error(self._span, error)
-            self._end(outcome_of(error), error)
+            self._end(outcome, error)
         finally:
             self._heard.end_step(self._counting)
             self._heard.close()
@@ -416,14 +417,16 @@ def _name(argument: str, name: Any) -> str:
 _SIGNALLED = {int(signal.SIGINT): "interrupted"}
 
 
-def outcome_of(error: BaseException | None) -> str:
-    """``finished``, ``failed``, ``interrupted`` by SIGINT, or ``stopped`` by SIGTERM or SIGHUP."""
+def outcome_of(error: BaseException | None, number: int = 0) -> str:
+    """``finished``, ``failed``, ``interrupted`` by SIGINT, ``stopped`` by SIGTERM or SIGHUP, or ``cancelled``, as a task."""
     if error is None or isinstance(error, GeneratorExit):
         return "finished"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, stopping.Stopped):
         return "stopped"
+    if type(error).__name__ == "CancelledError":  # asyncio's way to pass a signal on, too
+        return "cancelled" if not number else _SIGNALLED.get(number, "stopped")
     if isinstance(error, SystemExit):
         return "finished" if error.code in (None, 0) else "failed"
     return "failed"

@@ -58,6 +58,7 @@ class _State:
     open: list[Stoppable] = []  # noqa: RUF012 (one for the process)
     former: dict[int, Any] = {}  # noqa: RUF012
     asked = 0
+    number = 0  # of the last signal
     is_over = False  # the grace period
 
 
@@ -92,7 +93,12 @@ def unwatch(item: Stoppable) -> None:
     if not _State.open:
         for number in list(_State.former):
             _give_back(number)
-        _State.asked, _State.is_over = 0, False
+        _State.asked, _State.number, _State.is_over = 0, 0, False
+
+
+def asked() -> int:
+    """The signal that asked the program to end, 0 for none."""
+    return _State.number
 
 
 def _take(number: int) -> None:
@@ -124,6 +130,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         _State.is_over = False
         raise stopped(number)
     _State.asked += 1
+    _State.number = number
     if _State.asked > 1:
         end_now(number)
     graceful = [each for each in _State.open if each.graceful]

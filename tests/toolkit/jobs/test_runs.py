@@ -310,3 +310,21 @@ def test_a_run_without_telemetry_withholds_what_nobody_can_judge(here: Path) -> 
     with otel_kit.run("job", config={"token": "abc"}):
         pass
     assert "abc" not in json.dumps(summaries(here)[0]["config"])
+
+
+@pytest.mark.parametrize(("number", "outcome"), [(signal.SIGTERM, "stopped"), (signal.SIGINT, "cancelled")])
+def test_a_signal_ends_a_run_of_asyncio(here: Path, number: int, outcome: str) -> None:
+    """A run in an event loop that is told to end counts as failed."""
+    source = """
+        import asyncio, otel_kit
+        async def main():
+            async with otel_kit.run("job"):
+                print("begun", flush=True)
+                await asyncio.sleep(30)
+        asyncio.run(main())
+    """
+    process = started(here, source)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode in (143, -signal.SIGINT)
+    assert [each["outcome"] for each in summaries(here)] == [outcome]
