@@ -210,7 +210,14 @@ def _matches(found: list[Source], parts: list[Part], condition: Condition) -> It
     if condition is ANYTHING:  # all lines: nothing to be computed ahead
         return by_time(found, lambda n: (m for i in numbers[found[n]] for m in stream(parts[i], condition)))
     work = Work(parts, lambda part: matches(part, condition))
-    return by_time(found, lambda n: (match for i in numbers[found[n]] for match in work.result(i)))
+    return _closing(work, by_time(found, lambda n: (m for i in numbers[found[n]] for m in work.result(i))))
+
+
+def _closing(work: Work, found: Iterator[Match]) -> Iterator[Match]:
+    try:
+        yield from found
+    finally:
+        work.close()
 
 
 def _follow(options: argparse.Namespace, asked: Asked) -> int:

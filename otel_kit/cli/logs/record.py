@@ -143,6 +143,7 @@ class Field:
         self._slice = _SLICES.get(name)
         self._ranks: dict[str, int] = {}
         self._scaled = Field(name[:-3]) if name[-3:] in _SCALES and len(name) > 3 else None
+        self._bytes = (self._key or name).encode()
         self._glimpse = _glimpse(name, self._key) if longest_plain(name) == name else None
 
     def of(self, line: Line) -> Any:
@@ -168,6 +169,8 @@ class Field:
         """The value as a glimpse shows it: where there is one key that fits, and its value is simple."""
         assert self._glimpse is not None
         raw = line.raw
+        if self._bytes not in raw:
+            return None
         found = self._glimpse.findall(raw, 0, raw.find(_ATTRIBUTES) if self._key else len(raw))
         if not found:
             return None

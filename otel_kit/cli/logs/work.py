@@ -57,8 +57,11 @@ class Work:
         return found
 
     def __iter__(self) -> Iterator[Any]:
-        for number in range(len(self._parts)):
-            yield self.result(number)
+        try:
+            for number in range(len(self._parts)):
+                yield self.result(number)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End the processes."""

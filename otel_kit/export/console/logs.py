@@ -21,10 +21,11 @@ _EXCEPTION = {
     "message": semconv.EXCEPTION_MESSAGE,
     "stacktrace": semconv.EXCEPTION_STACKTRACE,
 }
+_OF_EXCEPTION = frozenset(_EXCEPTION.values())
 # Where it was said, and what the text says already, would hide the rest from a reader.
 _NOT_FOR_PEOPLE = frozenset(
     {
-        *_EXCEPTION.values(),
+        *_OF_EXCEPTION,
         semconv.CODE_FUNCTION_NAME,
         semconv.CODE_FILE_PATH,
         semconv.CODE_LINE_NUMBER,
@@ -154,7 +155,7 @@ def json(item: ReadWriteLogRecord) -> str:
         "event_name": record.event_name,
         "trace_id": f"{record.trace_id:032x}" if record.trace_id else None,
         "span_id": f"{record.span_id:016x}" if record.span_id else None,
-        "attributes": {k: v for k, v in attributes.items() if k not in _EXCEPTION.values()} or None,
+        "attributes": {k: v for k, v in attributes.items() if k not in _OF_EXCEPTION} or None,
         "exception": exception or None,
     }
     return escaped_json(as_json({key: value for key, value in fields.items() if value is not None}))
