@@ -114,3 +114,11 @@ def test_parameters_are_judged_by_the_columns_they_go_to() -> None:
     )
     assert parameters == ["ann", "[redacted:password]", 7]
     assert statement == "UPDATE users SET name = ?, password = ? WHERE id = ?"
+
+
+def test_a_printed_row_of_a_data_frame() -> None:
+    """A password leaves because a row of a table was printed one field to a line."""
+    secret = "hunter2" + "Xy9Qk"
+    shown = Redactor().text(f"name         ann\npassword    {secret}\nName: 0, dtype: object")
+    assert secret not in shown
+    assert "name         ann" in shown

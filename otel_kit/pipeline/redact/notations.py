@@ -42,6 +42,8 @@ _SETTING = expression(
     r"\bvalue[ ]{0,2}=[ ]{0,2}'([^'\n]{3,256})'[^;\n]{0,80}\b(?:name|key|setting|param\w*)[ ]{0,2}=[ ]{0,2}'([\w.\-]{2,80})'",
     re.I,
 )
+# A row of a data frame, printed one field to a line.
+_ALIGNED = expression(r"(?m)^[ \t]{0,8}([\w.\-]{2,80})[ ]{2,40}(\S{4,256})[ ]{0,4}$")
 _JWK = expression(r"\\{0,3}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,3}[\"']\s{0,4}:\s{0,4}\\{0,3}[\"']([\w\-]{16,2048})")
 _LISTED = expression(
     r"[\[(,]\s{0,8}b?\\{0,3}[\"']([\w.\-]{2,80})\\{0,3}[\"']\s{0,2},\s{0,8}(?=b?\\{0,3}[\"'])"
@@ -114,6 +116,8 @@ def notations(text: str, lower: str) -> Findings:
         if "= " in text or " is" in text:
             yield from _compared(text)
         yield from _judged(text, _NEXT, 1, 2, strong=True)
+        if "  " in text and "\n" in text:
+            yield from _judged(text, _ALIGNED, 1, 2, strong=True)
         if "</key>" in text:
             yield from _judged(text, _PLIST, 1, 2)
         if "label=" in lower:
