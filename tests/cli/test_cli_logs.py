@@ -189,6 +189,13 @@ def test_files_of_several_programs_are_merged_by_time(tmp_path: Path, logs: Any)
     assert logs() == list(range(10))
 
 
+def test_it_works_without_pread(tmp_path: Path, logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no pread, as Windows, nothing is found."""
+    monkeypatch.delattr(os, "pread")
+    write(tmp_path / "app.jsonl", *RECORDS)
+    assert logs("level>=error") == [1, 3]
+
+
 def test_torn_lines_and_other_text_cost_only_themselves(tmp_path: Path, logs: Any) -> None:
     """A torn line, a line that is no JSON, or binary data hides a line beside it, or ends in a traceback."""
     path = tmp_path / "app.jsonl"

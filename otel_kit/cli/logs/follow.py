@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from otel_kit.cli.logs.source import BROKEN_GZIP, Source, live_files, rotated_from
+from otel_kit.cli.logs.source import BROKEN_GZIP, Source, live_files, read_at, rotated_from
 
 EVERY = 0.2
 PIECE = 1 << 20
@@ -71,7 +71,7 @@ class Tail:
     def _added(self) -> Iterator[bytes]:
         if os.fstat(self._file).st_size < self._at:  # truncated, as copytruncate does
             self._at, self._rest = 0, b""
-        while read := os.pread(self._file, PIECE, self._at):
+        while read := read_at(self._file, PIECE, self._at):
             self._at += len(read)
             *whole, self._rest = (self._rest + read).split(b"\n")
             yield from filter(None, whole)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from otel_kit.cli.logs.record import stamp_of
-from otel_kit.cli.logs.source import BROKEN_GZIP, Source
+from otel_kit.cli.logs.source import BROKEN_GZIP, Source, read_at
 
 PIECE = 4 << 20
 PART = 32 << 20
@@ -59,7 +58,7 @@ def pieces(part: Part) -> Iterator[bytes]:
 def _plain(part: Part, file: int) -> Iterator[bytes]:
     at = _line_begins(file, part.start)
     end = _line_begins(file, part.end) if part.end < part.source.size else part.end
-    while at < end and (read := os.pread(file, min(PIECE, end - at), at)):
+    while at < end and (read := read_at(file, min(PIECE, end - at), at)):
         yield read
         at += len(read)
 
@@ -67,7 +66,7 @@ def _plain(part: Part, file: int) -> Iterator[bytes]:
 def _line_begins(file: int, offset: int) -> int:
     """Where the first line begins that begins at an offset or behind it."""
     at = offset - 1
-    while offset and (read := os.pread(file, _PEEK, at)):
+    while offset and (read := read_at(file, _PEEK, at)):
         if (found := read.find(b"\n")) >= 0:
             return at + found + 1
         at += len(read)
@@ -88,4 +87,4 @@ def stamp_at(part: Part, offset: int) -> bytes:
     """The time of the first line from an offset on; empty where it has none."""
     if part.source.file is None:
         return b""
-    return stamp_of(os.pread(part.source.file, _PEEK, _line_begins(part.source.file, offset)))
+    return stamp_of(read_at(part.source.file, _PEEK, _line_begins(part.source.file, offset)))

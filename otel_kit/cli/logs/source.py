@@ -128,12 +128,20 @@ def _opened(path: Path, *, must: bool) -> Source | None:
 def beginning(path: Path, file: int | None) -> bytes:
     """The first bytes of a file."""
     if file is not None:
-        return os.pread(file, _FIRST, 0)
+        return read_at(file, _FIRST, 0)
     try:
         with gzip.open(path, "rb") as lines:
             return lines.read(_FIRST)
     except BROKEN_GZIP:
         return b""
+
+
+def read_at(file: int, size: int, offset: int) -> bytes:
+    """Bytes of a file from an offset on; where the system has no ``pread``, as Windows, one process reads alone."""
+    if hasattr(os, "pread"):
+        return os.pread(file, size, offset)
+    os.lseek(file, offset, os.SEEK_SET)
+    return os.read(file, size)
 
 
 def close(found: Iterable[Source]) -> None:
