@@ -74,9 +74,9 @@ def _program(command: list[str]) -> str:
 def _know_secrets() -> None:
     """Have arguments judged by the rules that the settings give."""
     from otel_kit import _guard
-    from otel_kit.context.redacted import redact_with
     from otel_kit.setup.config import resolve
     from otel_kit.setup.redaction import redaction_of
+    from otel_kit.toolkit.jobs.command import redact_with
 
     try:
         redact_with(redaction_of(resolve(None, {})).value)

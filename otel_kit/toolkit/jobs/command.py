@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from otel_kit.context.redacted import redact_with
 from otel_kit.errors import JobError
 from otel_kit.toolkit.jobs import stopping
 from otel_kit.toolkit.jobs.alive import identity
@@ -22,7 +23,8 @@ from otel_kit.toolkit.jobs.surroundings import shown_arguments
 
 AT_ONCE = 2.0  # seconds that a command has after the second signal
 OUTPUT_PATIENCE = 2.0  # and that its output has after its end: a grandchild may hold it open
-NOT_FOUND = 127
+
+__all__ = ["detach", "redact_with", "run_command"]
 
 
 class _Child:
@@ -77,7 +79,7 @@ def run_command(
         started: called with the run's id once the command runs.
 
     Returns:
-        Its exit status; 128 and the number of the signal that ended it; 127 where there is no such program.
+        Its exit status; 128 and the number of the signal that ended it.
 
     Raises:
         JobError: there is no such program.
