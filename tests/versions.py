@@ -44,6 +44,8 @@ SUITE = [
         "pipeline",
         "redact",
         "setup",
+        "toolkit/code",
+        "toolkit/jobs",
         "traces",
     )
 ]
