@@ -6,7 +6,6 @@ What is lost then, and when: the file in question, until writing succeeds again.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 from collections.abc import Callable
@@ -113,13 +112,16 @@ def attempt(what: str, path: str, write: Callable[[], Any]) -> bool:
 
 
 def tell_of(what: str, path: str, error: OSError) -> None:
-    """Say once that something cannot be written, and why."""
+    """Say that something cannot be written, and why: once for a place and a reason."""
     reason = error.strerror or str(error)
-    if (what, reason) not in _told:
-        _told.add((what, reason))
+    # What else cannot be written there, for the same reason, is no news.
+    key = (_existing(path), reason)
+    if key not in _told:
+        _told.add(key)
         _guard.say(f"{what} cannot be written: {path}: {reason}; the program goes on without it")
 
 
-def is_full(error: OSError) -> bool:
-    """Whether there is no room left."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _existing(path: str) -> str:
+    while not os.path.exists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return path
