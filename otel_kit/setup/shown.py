@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from otel_kit.setup.urls import MASK, is_url, masked_url
-from otel_kit.setup.values import ENDPOINTS, HEADERS, NO_LIMIT, RULES, Headers, Kind
+from otel_kit.setup.values import ATTRIBUTES, ENDPOINTS, HEADERS, NO_LIMIT, RULES, Headers, Kind
 
 LONGEST = 200
 
@@ -25,6 +26,8 @@ def masked(kind: Kind, value: Any) -> Any:
         return dict.fromkeys(value, MASK)
     if kind is RULES:
         return repr(value) if value else {}
+    if kind is ATTRIBUTES and value:
+        return _redacted(value)
     return tuple(masked_url(url) for url in value) if kind is ENDPOINTS else value
 
 
@@ -36,6 +39,8 @@ def given(kind: Kind, value: Any) -> Any:
         return _endpoints(value)
     if kind is RULES:
         return Shown(MASK)
+    if kind is ATTRIBUTES:
+        return _short(_redacted(value))
     return _short(value)
 
 
@@ -55,6 +60,12 @@ def used(kind: Kind, value: Any) -> Any:
 def in_seconds(value: float) -> str:
     """A time, as a person reads it."""
     return "no limit" if value == NO_LIMIT else f"{value:g} s"
+
+
+def _redacted(value: Any) -> Any:
+    """A mapping or a text of attributes as it would leave the process, whatever the settings say of redaction."""
+    redact = import_module("otel_kit.pipeline.redact")
+    return redact.Redactor(redact.Rules()).value("", value, "settings")
 
 
 def _endpoints(value: Any) -> Any:

@@ -163,3 +163,11 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_resource_attributes_show_no_secret(tmp_path: Path) -> None:
+    """A secret in the resource's attributes shows in the settings, or in the sentence about wrong ones."""
+    for text in (f"api_key={SECRET},team=shop", f"api_key={SECRET},team"):
+        shown = command("config", cwd=tmp_path, OTEL_RESOURCE_ATTRIBUTES=text)
+        assert SECRET not in shown.stdout + shown.stderr
+        assert "[redacted:" in shown.stdout + shown.stderr
