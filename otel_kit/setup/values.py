@@ -116,6 +116,13 @@ def _path(value: Any) -> str:
     return os.path.abspath(_text(os.fspath(value) if isinstance(value, os.PathLike) else value))
 
 
+def _file_to_be(text: str) -> str:
+    """By a variable also a file whose folder is not there yet: who writes to it has to say that it cannot."""
+    path = _path(text)
+    require(not os.path.isdir(path))
+    return path
+
+
 def _levels(value: Any) -> str:
     text = _text(value)
     parse_levels(text)
@@ -126,7 +133,7 @@ TEXT = Kind(f"a text of 1 to {LONGEST_TEXT:,} printable characters", _text, _tex
 FILE = Kind("the path of a readable file", _file, _file)
 PATH = Kind("the path of a directory", _path, _path)
 DIRECTORY = Kind("the path of a directory that can be written, or made", _directory, _directory)
-WRITABLE = Kind("the path of a file that can be written, in a folder that exists", _writable, _writable)
+WRITABLE = Kind("the path of a file that can be written, in a folder that exists", _writable, _file_to_be)
 LEVELS = Kind(
     "trace, debug, info, warning, error or critical, then logger=level where wished: info,sqlalchemy=warning",
     _levels,

@@ -46,7 +46,8 @@ class FileSender:
             with self._directory.locked():
                 rotated = [self._append(path, lines) for path, lines in by_path.items()]
         except OSError as error:
-            return Outcome(retry=True, trouble=error.strerror or type(error).__name__)
+            # Like a port where nobody listens: a flush need not wait for the next attempt.
+            return Outcome(retry=True, refused=True, trouble=error.strerror or type(error).__name__)
         self._written.clear()
         self._see_to_old_files(any(rotated))
         return Outcome({UNENCODABLE: dropped}, trouble="a record that has no text") if dropped else DELIVERED

@@ -548,3 +548,12 @@ def test_a_file_that_was_put_aside_is_begun_anew(path: Path) -> None:
     filled(path, 2)
     path.rename(path.with_suffix(".old"))
     assert AuditTrail(path).append({}).seq == 0
+
+
+def test_a_variable_that_names_no_usable_file_does_not_stay_unnoticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator names a file in a folder that is not there, and the program goes on without an audit trail."""
+    monkeypatch.setenv("OTEL_KIT_AUDIT_FILE", str(tmp_path / "nowhere" / "audit.jsonl"))
+    with capture(), pytest.raises(otel_kit.errors.AuditError, match="nowhere"):
+        otel_kit.audit("ann", "order.refund", "order/1")
