@@ -4,15 +4,23 @@ The same idea as wrapt's post-import hooks, without wrapt: that package imports 
 does not use it more than everything else that happens at start-up.
 
 Not seen: a module that is reloaded, and one that another thread is importing at this very moment.
+
+And import late such that a fork waits for it: a child that is forked while another thread imports a module inherits that
+module's lock, held by nobody, and hangs when it imports the same. otel_kit imports late, so it would bring this about in
+programs that never import in threads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 from otel_kit import _guard
 
@@ -82,3 +90,51 @@ def _imported(name: str) -> None:
         callback()
     except Exception as error:
         _guard.contained("imports", error)
+
+
+# A thread that waits for a module which the forking thread is just importing must not be waited for for ever.
+PATIENCE = 2.0
+
+
+class _Fork:
+    """The lock that keeps a fork and an import of ours apart. Reentrant: an import may log, and so import."""
+
+    lock = threading.RLock()
+    holds = False
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """No fork takes place inside the block."""
+    lock = _Fork.lock  # a forked child has another one
+    with lock:
+        yield
+
+
+def late(name: str) -> Any:
+    """The module of that name, imported now if need be."""
+    found = sys.modules.get(name)
+    spec = getattr(found, "__spec__", None)
+    if found is not None and not getattr(spec, "_initializing", False):
+        return found
+    with importing():
+        return import_module(name)
+
+
+def _before_fork() -> None:
+    _Fork.holds = _Fork.lock.acquire(timeout=PATIENCE)
+
+
+def _after_fork_in_parent() -> None:
+    if _Fork.holds:
+        _Fork.lock.release()
+
+
+def _after_fork_in_child() -> None:
+    _Fork.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )

@@ -7,6 +7,7 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from otel_kit import semconv
+from otel_kit._imports import late
 
 _LIBRARIES = ("site-packages", "dist-packages", "otel_kit")
 _LONGEST_WALK = (
@@ -56,6 +57,5 @@ def _is_users(path: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _standard_library() -> tuple[str, ...]:
-    import sysconfig  # dear to import, and seldom needed
-
+    sysconfig = late("sysconfig")  # dear to import, and seldom needed
     return tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})

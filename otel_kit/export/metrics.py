@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_kit import _guard
+from otel_kit._imports import importing
 from otel_kit.export.batch import LONGEST_SLEEP, Batcher
-from otel_kit.export.imports import importing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric, MetricsData

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from otel_kit import _guard
-from otel_kit.export.imports import importing
+from otel_kit._imports import importing
 from otel_kit.export.outcome import PARTIAL_SUCCESS, REJECTED, TOO_LARGE, UNENCODABLE, Outcome
 
 if TYPE_CHECKING:  # a Protocol costs a start-up a millisecond, and is nothing at run time

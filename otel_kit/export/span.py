@@ -372,7 +372,7 @@ class Span(sdk.Span):
             return f"<{type(value).__name__} cannot be shown>"
 
     def _event_attributes(self, attributes: Any) -> Mapping[str, Any]:
-        if not attributes and type(attributes) in (dict, type(None)):
+        if type(attributes) in (dict, type(None)) and not attributes:
             return _NO_ATTRIBUTES
         most, longest = self._live.limits.max_event_attributes, self._live.limits.max_attribute_length
         if type(attributes) is dict and (most is None or len(attributes) <= most) and longest is None:

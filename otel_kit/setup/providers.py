@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, propagate, trace
@@ -14,6 +13,7 @@ from opentelemetry.sdk.trace import SpanLimits, sampling
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel_kit import _guard
+from otel_kit._imports import late
 from otel_kit.context import Baggage
 from otel_kit.context.request_ids import RequestIds
 from otel_kit.export.logs import LoggerProvider
@@ -162,7 +162,7 @@ def backing_of(settings: Settings, resource: Resource, *, on: bool) -> Backing:
         }
 
     return Backing(
-        make=lambda: import_module("otel_kit.pipeline.series").MeterProvider(**options()),
+        make=lambda: late("otel_kit.pipeline.series").MeterProvider(**options()),
         update=lambda provider: provider.reconfigure(**options()),
         shape=shape,
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
+from otel_kit._imports import late
 from otel_kit.setup.config import Settings
 
 if TYPE_CHECKING:
@@ -31,15 +30,16 @@ class Redaction(LogRecordProcessor):
         self.off = settings.redact == "off"
         self._mode, self._rules = settings.redact, settings.redact_rules
 
-    @cached_property
-    def _redact(self) -> Any:
-        return import_module("otel_kit.pipeline.redact")
-
-    @cached_property
-    def redactor(self) -> Redactor:
-        """The redactor, by the rules of the settings."""
-        redactor: Redactor = self._redact.Redactor(self._redact.Rules(**{**self._rules, "mode": self._mode}))
-        return redactor
+    def __getattr__(self, name: str) -> Any:
+        # Not cached_property, whose lock a forked child may inherit held.
+        if name == "_redact":
+            self._redact: Any = late("otel_kit.pipeline.redact")
+            return self._redact
+        if name == "redactor":
+            rules = self._redact.Rules(**{**self._rules, "mode": self._mode})
+            self.redactor: Redactor = self._redact.Redactor(rules)
+            return self.redactor
+        raise AttributeError(name)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Redact a log record, in place."""

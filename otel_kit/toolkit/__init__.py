@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import AttributeValue
 
+from otel_kit._imports import late
 from otel_kit.context.debugging import debugging
 from otel_kit.context.described import describe_with
 
@@ -29,26 +29,26 @@ _DEBUG = "otel_kit.toolkit.code.debug"
 
 
 def _describe(exception: BaseException) -> Mapping[str, AttributeValue]:
-    found: Mapping[str, AttributeValue] = import_module(_TELLING).describe(exception)
+    found: Mapping[str, AttributeValue] = late(_TELLING).describe(exception)
     return found
 
 
 def _brief(exception: BaseException) -> Mapping[str, AttributeValue]:
-    found: Mapping[str, AttributeValue] = import_module(_TELLING).brief(exception)
+    found: Mapping[str, AttributeValue] = late(_TELLING).brief(exception)
     return found
 
 
 def _told(exception: BaseException, description: Mapping[str, Any], span_context: SpanContext) -> None:
-    import_module(_TELLING).told(exception, description, span_context)
+    late(_TELLING).told(exception, description, span_context)
 
 
 def _locals_of(exception: BaseException) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = import_module("otel_kit.toolkit.code.frames").locals_of(exception)
+    found: Mapping[str, Any] = late("otel_kit.toolkit.code.frames").locals_of(exception)
     return found
 
 
 def _debug(packages: tuple[str, ...]) -> None:
-    import_module(_DEBUG).begin(packages)
+    late(_DEBUG).begin(packages)
 
 
 def _end_debugging() -> None:

@@ -41,6 +41,8 @@ _NOT_FOR_PEOPLE = frozenset(
         semconv.ERROR_SUGGESTIONS,
     }
 )
+# What a measurement found, which its sentence sums up.
+_OF_OPERATION = "otel_kit.operation."
 INDENT = "    "
 
 
@@ -101,10 +103,14 @@ def pretty(item: ReadWriteLogRecord, colors: Colors) -> str:
 
 def shown_pairs(attributes: Mapping[str, Any], colors: Colors) -> str:
     """The key-values that people want to see on the line."""
-    shown = [(k, v) for k, v in attributes.items() if k not in _NOT_FOR_PEOPLE]
+    shown = [(k, v) for k, v in attributes.items() if _is_for_people(k)]
     if semconv.EXCEPTION_TYPE in attributes and semconv.EXCEPTION_STACKTRACE not in attributes:
         shown.append(("exception", _told_elsewhere(attributes)))
     return pairs(shown, colors) if shown else ""
+
+
+def _is_for_people(key: str) -> bool:
+    return key not in _NOT_FOR_PEOPLE and not key.startswith(_OF_OPERATION)
 
 
 def text_of(body: Any) -> str:
@@ -125,7 +131,8 @@ def shown_below(attributes: Mapping[str, Any], colors: Colors) -> str:
         parts.append(indented(str(stack), colors.dim, colors.dim, colors))
     if trace := attributes.get(semconv.EXCEPTION_STACKTRACE):
         parts.append(indented(str(trace), colors.dim, colors.error, colors))
-    if trace and isinstance(hints := attributes.get(semconv.ERROR_SUGGESTIONS), list | tuple):
+    hints = attributes.get(semconv.ERROR_SUGGESTIONS)
+    if trace and hints and isinstance(hints, list | tuple):
         parts.append(indented(f"→ {'; '.join(map(str, hints))}", colors.dim, colors.dim, colors))
     return "".join(parts)
 

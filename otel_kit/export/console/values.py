@@ -35,11 +35,18 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         text = shortened(value, LONGEST)
         return text if _BARE.fullmatch(value[:LONGEST]) else '"' + text.replace('"', '\\"') + '"'
-    if value is None or isinstance(value, (bool, int, float)):  # a union is slower
+    if isinstance(value, float):
+        return _short(value)
+    if value is None or isinstance(value, (bool, int)):  # a union is slower
         return str(value)
     if isinstance(value, bytes):
         return shortened(repr(value), LONGEST)
     return shortened(as_json(value), LONGEST)
+
+
+def _short(value: float) -> str:
+    """With six significant digits, of a large number with three behind the point: an amount of money stays one."""
+    return str(round(value, 3) if abs(value) >= 1000 else float(f"{value:.6g}"))
 
 
 def shortened(text: str, longest: int) -> str:

@@ -555,5 +555,9 @@ def test_a_variable_that_names_no_usable_file_does_not_stay_unnoticed(
 ) -> None:
     """An operator names a file in a folder that is not there, and the program goes on without an audit trail."""
     monkeypatch.setenv("OTEL_KIT_AUDIT_FILE", str(tmp_path / "nowhere" / "audit.jsonl"))
-    with capture(), pytest.raises(otel_kit.errors.AuditError, match="nowhere"):
+    telemetry = otel_kit.init_telemetry(
+        "shop", console="off", logs_exporter="none", traces_exporter="none", metrics_exporter="none"
+    )
+    with pytest.raises(otel_kit.errors.AuditError, match="nowhere"):
         otel_kit.audit("ann", "order.refund", "order/1")
+    telemetry.shutdown(1)
