@@ -20,4 +20,5 @@ def get_meter(name: str | None = None) -> Meter:
     Args:
         name: the instrumentation scope; the calling module's name by default.
     """
-    return metrics.get_meter(text(name or sys._getframe(1).f_globals.get("__name__", "otel_kit")))
+    scope = "" if name is None else text(name)
+    return metrics.get_meter(scope or text(sys._getframe(1).f_globals.get("__name__", "otel_kit")))

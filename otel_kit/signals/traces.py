@@ -29,7 +29,7 @@ def get_tracer(name: str | None = None) -> Tracer:
     Args:
         name: the instrumentation scope; the calling module's name by default.
     """
-    scope = text(name or _module_of_caller())
+    scope = ("" if name is None else text(name)) or _module_of_caller()
     tracer = trace.get_tracer(scope)
     return LateTracer(scope, tracer) if isinstance(tracer, ProxyTracer) else tracer
 

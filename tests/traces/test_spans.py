@@ -21,10 +21,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 
+import otel_kit
 from otel_kit import _guard
 from otel_kit._facts import Facts
 from otel_kit.export import spans
 from otel_kit.export.spans import TracerProvider
+from otel_kit.testing import capture
 
 
 class Emitted:
@@ -668,3 +670,24 @@ def test_a_careless_attach_inside_a_block(emitted: Emitted) -> None:
         otel_context.attach(trace.set_span_in_context(emitted.tracer.start_span("child")))
     assert trace.get_current_span() is trace.INVALID_SPAN
     assert otel_context.get_value("left") is None
+
+
+class Unanswering:
+    """Whatever is asked of it raises."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth")
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+def test_values_without_a_truth() -> None:
+    """A tracer's name, a meter's name or an event's attributes raise because they have no truth value."""
+    odd: Any = Unanswering()
+    with capture() as seen:
+        with otel_kit.get_tracer(odd).start_as_current_span("odd") as current:
+            current.add_event("happened", odd)
+        otel_kit.get_meter(odd).create_counter("odd").add(1)
+    assert [event.name for event in seen.spans[0].events] == ["happened"]
+    assert "odd" in seen.metrics
