@@ -18,6 +18,7 @@ from otel_kit.context import bind
 from otel_kit.context.parts import part
 from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs import levels
+from otel_kit.signals.logs.values import text
 from otel_kit.toolkit.agents import event, figures
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class workflow:
         graph: Graph | None = None,
         carrier: Mapping[str, str] | str | None = None,
     ) -> None:
-        self.name, self.id = _text("workflow(name)", name), str(id)[:LONGEST]
+        self.name, self.id = _text("workflow(name)", name), text(id)[:LONGEST]
         if id is None:
             raise ArgumentError(
                 "workflow(id)", id, "what tells this one from others, such as an order's number"
@@ -271,7 +272,7 @@ def _read(carrier: Mapping[str, str] | str | None) -> Mapping[str, str]:
         read = carrier
     if not isinstance(read, Mapping | None):
         raise ArgumentError("workflow(carrier)", carrier, "what hand_on() gave, also as JSON text")
-    return {} if read is None else {str(key): str(value) for key, value in read.items()}
+    return {} if read is None else {text(key): text(value) for key, value in read.items()}
 
 
 def _seconds(carrier: Mapping[str, str], name: str) -> float:
@@ -289,6 +290,8 @@ def _text(what: str, given: object) -> str:
 
 
 def _shown(seconds: float) -> str:
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.3g} µs"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:

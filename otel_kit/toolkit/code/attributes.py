@@ -258,7 +258,15 @@ def _behind(kind: type, ours: Any) -> Callable[..., None]:
 
 
 def stored(instance: Any, name: str) -> Any:
-    """An attribute's value without running any code of the program: no property, no ``__getattr__``."""
+    """An attribute's value without running any code of the program: no property, no ``__getattr__``. Never raises."""
+    try:
+        return _stored(instance, name)
+    except Exception as error:  # a ``__dict__`` or a metaclass of the program's own
+        contained(error)
+        return UNKNOWN
+
+
+def _stored(instance: Any, name: str) -> Any:
     try:
         inside = object.__getattribute__(instance, "__dict__")
         if type(inside) is dict and name in inside:

@@ -124,7 +124,8 @@ class _Items(Generic[Item]):
         return item
 
     def __del__(self) -> None:
-        self._loop.leave(sys._getframe(1))
+        if not sys.is_finalizing():  # there is no frame around it, and nobody left to tell
+            self._loop.leave(sys._getframe(1))
 
 
 class _AsyncItems(Generic[Item]):
@@ -153,4 +154,5 @@ class _AsyncItems(Generic[Item]):
         return item
 
     def __del__(self) -> None:
-        self._loop.leave(sys._getframe(1))
+        if not sys.is_finalizing():  # there is no frame around it, and nobody left to tell
+            self._loop.leave(sys._getframe(1))

@@ -150,15 +150,20 @@ class Loop:
                 semconv.LOOP_COUNT: durations.count,
                 semconv.LOOP_END: how,
                 semconv.LOOP_ERROR_COUNT: self._error_count,
-                semconv.LOOP_MEAN: durations.mean,
-                semconv.LOOP_P95: durations.quantile(0.95),
-                semconv.LOOP_RATE: durations.count / seconds if seconds else 0.0,
+                semconv.LOOP_MEAN: _short(durations.mean),
+                semconv.LOOP_P95: _short(durations.quantile(0.95)),
+                semconv.LOOP_RATE: _short(durations.count / seconds) if seconds else 0.0,
             }
         )
         slowest = [f"{index}: {took(seconds)}" for index, seconds in durations.slowest]
         for key, sentences in ((semconv.LOOP_SLOWEST, slowest), (semconv.LOOP_ERRORS, self._errors)):
             if sentences:
                 self._span.set_attribute(key, sentences)
+
+
+def _short(number: float) -> float:
+    """With six significant digits."""
+    return float(f"{number:.6g}")
 
 
 def _has_span(index: int) -> bool:

@@ -42,5 +42,7 @@ def _parts(duration: float, counted: Tally) -> list[str]:
 
 
 def milliseconds(seconds: float) -> str:
-    """``1523 ms``, ``4.2 ms``."""
+    """``1523 ms``, ``4.2 ms``, ``12 µs``."""
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.3g} µs"
     return f"{seconds * 1000:.{0 if seconds >= 0.01 else 1}f} ms"

@@ -33,5 +33,5 @@ def contained(error: Exception) -> None:
 
 
 def took(seconds: float) -> str:
-    """A duration for people, in milliseconds: ``33.2 ms``."""
-    return f"{seconds * 1000:,.1f} ms"
+    """A duration for people: ``33.2 ms``, and below a millisecond ``12 µs``."""
+    return f"{seconds * 1000:,.1f} ms" if seconds >= 0.0009995 else f"{seconds * 1e6:.3g} µs"

@@ -15,6 +15,7 @@ from otel_kit.errors import ArgumentError
 from otel_kit.toolkit.jobs.config import difference
 from otel_kit.toolkit.jobs.index import RUNNING, STATE, SUMMARY, Index
 from otel_kit.toolkit.jobs.places import read_json, runs_directory
+from otel_kit.toolkit.jobs.resources import used
 from otel_kit.toolkit.jobs.settling import settle
 
 RECENT = 3
@@ -84,12 +85,12 @@ def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
 
 
 def _figures(summary: Mapping[str, Any]) -> dict[str, float | None]:
-    resources = summary.get("resources") or {}
+    peak, cpu, _ = used(summary)
     names = ("duration_seconds", "rows", "rows_per_second", "errors", "warnings")
     return {
         **{name: summary.get(name) for name in names},
-        "cpu_seconds": resources.get("cpu_seconds"),
-        "peak_memory_bytes": resources.get("peak_memory_bytes"),
+        "cpu_seconds": cpu,
+        "peak_memory_bytes": peak,
     }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from otel_kit import _guard
 from otel_kit.toolkit.jobs.places import read_json
+from otel_kit.toolkit.jobs.resources import used
 
 FILE = "index.db"
 SUMMARY, STATE = "summary.json", "state.json"
@@ -197,7 +198,6 @@ def _loaded(text: str | None) -> dict[str, Any]:
 
 def row_of(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a run."""
-    resources = summary.get("resources") or {}
     return {
         "id": summary["id"],
         "name": summary["name"],
@@ -210,7 +210,7 @@ def row_of(summary: Mapping[str, Any]) -> dict[str, Any]:
         "rows_per_second": summary.get("rows_per_second"),
         "errors": summary.get("errors"),
         "warnings": summary.get("warnings"),
-        "peak_memory_bytes": resources.get("peak_memory_bytes"),
+        "peak_memory_bytes": used(summary).peak,
         "background": int(bool(summary.get("background"))),
         "process": json.dumps(summary.get("process")),
     }

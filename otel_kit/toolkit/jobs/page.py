@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from otel_kit.toolkit.jobs.resources import used
 from otel_kit.toolkit.jobs.words import in_bytes, in_rate, in_time, printable
 
 WIDTH = 78
@@ -133,12 +134,10 @@ def _batches(summary: Mapping[str, Any], paint: Paint) -> Iterator[str]:
 
 
 def _resources(summary: Mapping[str, Any], paint: Paint) -> Iterator[str]:
-    found = summary.get("resources") or {}
+    peak, cpu, bound = used(summary)
     parts = []
-    peak = max(found.get("peak_memory_bytes") or 0, found.get("children_peak_memory_bytes") or 0)
     if peak:
-        parts.append(f"peak {in_bytes(peak)}")
-    cpu = (found.get("cpu_seconds") or 0) + (found.get("children_cpu_seconds") or 0)
+        parts.append(f"peak {f'below {in_bytes(peak)}, the launcher included' if bound else in_bytes(peak)}")
     if cpu:
         seconds = summary.get("duration_seconds") or 0
         parts.append(f"CPU {in_time(cpu)}" + (f" ({cpu / seconds:.0%})" if seconds else ""))

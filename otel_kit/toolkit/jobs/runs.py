@@ -300,7 +300,7 @@ class Run:
             "duration_seconds": seconds,
             "config_changes": self._changes(),
             "environment": self._surroundings.found() if not number else {},
-            "resources": since(self._before),
+            "resources": since(self._before, self._surroundings.cpu),
             "stages": self._stages.sums(),
             "rows": self._rows,
             "rows_per_second": self._rows / seconds if self._rows and seconds else None,

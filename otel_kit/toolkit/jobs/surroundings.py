@@ -13,6 +13,7 @@ import sys
 import threading
 from functools import lru_cache
 from importlib.metadata import distributions
+from time import thread_time
 from typing import Any
 
 from otel_kit import _guard
@@ -25,9 +26,14 @@ LONGEST_ARGUMENT = 200
 
 
 class Surroundings:
-    """What is found out about the place of a run, from now on."""
+    """What is found out about the place of a run, from now on.
+
+    Attributes:
+        cpu: seconds of CPU that it took in this process, which are not the run's.
+    """
 
     def __init__(self) -> None:
+        self.cpu = 0.0
         self._found: dict[str, Any] = {**_at_once()}
         folder = self._found["directory"]
         self._thread = threading.Thread(
@@ -43,6 +49,7 @@ class Surroundings:
                 self._found[name] = find()
             except Exception as error:
                 _guard.contained(f"jobs.{name}", error)
+        self.cpu = thread_time()
 
     def found(self) -> dict[str, Any]:
         """All of it; waits for what is still to come, within bounds."""

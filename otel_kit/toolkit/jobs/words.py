@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def in_time(seconds: float | None) -> str:
-    """``0.42 s``, ``12.3 s``, ``2 min 03 s``, ``3 h 07 min``, ``2 d 04 h``."""
+    """``12 µs``, ``0.42 s``, ``12.3 s``, ``2 min 03 s``, ``3 h 07 min``, ``2 d 04 h``."""
     if seconds is None:
         return "?"
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.3g} µs"
     if seconds < 0.0995:
         return f"{seconds * 1000:.3g} ms"
     if seconds < 59.95:

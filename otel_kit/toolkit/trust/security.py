@@ -21,7 +21,7 @@ from otel_kit import _guard, semconv
 from otel_kit.context.ids import attributes as ids_here
 from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs.levels import ERROR, INFO, WARNING
-from otel_kit.signals.logs.values import text
+from otel_kit.signals.logs.values import is_a, plain, text, true
 from otel_kit.toolkit.trust.event import tell, trust
 from otel_kit.toolkit.trust.repeated import Failures, Repetition
 
@@ -133,7 +133,7 @@ def data_access(
         ArgumentError: the outcome or the action is none.
     """
     _failed(outcome)
-    if action not in DATA_ACTIONS:
+    if not is_a(action, str) or action not in DATA_ACTIONS:
         raise ArgumentError("action", action, ", ".join(DATA_ACTIONS))
     facts = {semconv.SECURITY_RESOURCE: _text(resource), semconv.SECURITY_RECORDS: records}
     if trust.on:
@@ -215,7 +215,7 @@ def token_issued(
     user: object = None,
     *,
     token_id: object = None,
-    scopes: Sequence[str] = (),
+    scopes: Sequence[str] | None = None,
     address: str | None = None,
     reason: object = None,
 ) -> None:
@@ -231,7 +231,7 @@ def token_issued(
     if trust.on:
         facts = {
             semconv.SECURITY_TOKEN_ID: _text(token_id),
-            semconv.SECURITY_SCOPES: [text(scope) for scope in scopes] or None,
+            semconv.SECURITY_SCOPES: _texts(scopes),
         }
         _event(semconv.EVENT_AUTHN_TOKEN_CREATED, "token issued", SUCCESS, user, address, reason, facts)
 
@@ -315,19 +315,25 @@ def session_ended(
         reason: why, such as ``logout``.
     """
     if trust.on:
-        name = semconv.EVENT_SESSION_EXPIRED if expired else semconv.EVENT_SECURITY_SESSION_ENDED
+        name = semconv.EVENT_SESSION_EXPIRED if true(expired) else semconv.EVENT_SECURITY_SESSION_ENDED
         facts = {semconv.SESSION_ID: _text(session_id)}
         _event(name, "session ended", SUCCESS, user, address, reason, facts)
 
 
 def _failed(outcome: str) -> bool:
-    if outcome not in (SUCCESS, FAILURE):
+    if not is_a(outcome, str) or outcome not in (SUCCESS, FAILURE):
         raise ArgumentError("outcome", outcome, "success or failure")
     return outcome == FAILURE
 
 
 def _text(value: object) -> str | None:
     return None if value is None else text(value)
+
+
+def _texts(values: object) -> list[str] | None:
+    found = plain(values)
+    several = found if is_a(found, list) else [] if found is None else [found]
+    return [text(each) for each in several] or None
 
 
 def _event(
@@ -399,10 +405,14 @@ def _repeated(name: str, what: str, common: dict[str, Any]) -> bool:
     return known
 
 
+def _within(seconds: float) -> str:
+    return f"in {seconds:.0f} s" if seconds >= 1 else "within a second"
+
+
 def _tell_repeated(name: str, what: str, who: dict[str, str], told: dict[str, Repetition]) -> None:
     most = max(told.values(), key=lambda each: each.failures)
     subjects = [f"{'user' if by == semconv.USER_ID else 'address'} {value}" for by, value in who.items()]
-    body = f"{what} failed {most.failures} times in {most.seconds:.0f} s, {', '.join(subjects)}"
+    body = f"{what} failed {most.failures} times {_within(most.seconds)}, {', '.join(subjects)}"
     if most.others > 1:
         body += f", {most.others} {'addresses' if told.get(semconv.USER_ID) is most else 'users'}"
     facts = {

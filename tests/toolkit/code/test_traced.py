@@ -180,7 +180,7 @@ def test_the_records_of_a_call_show_its_way() -> None:
         outer(1)
         with pytest.raises(ValueError, match="no code"):
             inner("")
-    bodies = [re.sub(r"[\d.,]+ ms", "N ms", record.body) for record in seen.logs]
+    bodies = [re.sub(r"[\d.,]+ (ms|µs)", "N ms", record.body) for record in seen.logs]
     name = "test_the_records_of_a_call_show_its_way.<locals>.outer"
     assert bodies == [
         f"→ {name}(n=1)",

@@ -78,6 +78,20 @@ def test_a_command_is_a_run(tmp_path: Path, kit: Any, code: str, exit_status: in
     assert (found["outcome"], found["tags"]) == (outcome, {"who": "ann"})
 
 
+def test_the_figures_of_a_command_are_its_own(tmp_path: Path, kit: Any) -> None:
+    """A command's memory and CPU are the launcher's, or the page, a comparison and the list of runs differ in them."""
+    for size in (100, 200):
+        code = f"held = bytearray({size}_000_000); sum(range(3_000_000))"
+        done = kit("run", "--name", "big", sys.executable, "-c", code)
+        assert f"peak {size // 100}" in done.stderr
+    latest, first = json.loads(kit("runs", "--json", "--name", "big").stdout)
+    assert latest["peak_memory_bytes"] - first["peak_memory_bytes"] == pytest.approx(1e8, rel=0.2)
+    figures = json.loads(kit("runs", "--json", "compare", first["id"], latest["id"]).stdout)["figures"]
+    assert figures["peak_memory_bytes"] == [first["peak_memory_bytes"], latest["peak_memory_bytes"]]
+    taken = summary(tmp_path, "big")["resources"]
+    assert taken["children_cpu_seconds"] in figures["cpu_seconds"]
+
+
 def test_secrets_of_a_command_stay_out_of_its_files(tmp_path: Path, kit: Any) -> None:
     """A password on the command line is written to the run's files."""
     secret = "s3cr" + "et-Value-91"
