@@ -72,7 +72,7 @@ def _asked(options: argparse.Namespace) -> Asked:
             by, rest = rest[1], rest[2:]
         words += rest
     files, query = _files_and_query(words)
-    return Asked(files or _usual_files(), parse(query), measure, by)
+    return Asked(files or _usual_files(words), parse(query), measure, by)
 
 
 def _files_and_query(words: Iterable[str]) -> tuple[list[str], str]:
@@ -98,14 +98,18 @@ def _looks_like_a_file(word: str) -> bool:
     return "/" in word or word.endswith((".log", ".jsonl", ".gz", ".json"))
 
 
-def _usual_files() -> list[str]:
+def _usual_files(words: Iterable[str]) -> list[str]:
     directory = resolve(None, {}).files
-    if directory is None or not os.path.isdir(directory):
-        where = (
-            "the setting files names no directory" if directory is None else f"{directory} is no directory"
-        )
-        raise FileNotFoundError(f"name a file or a directory: {where}")
-    return [directory]
+    if directory is not None and os.path.isdir(directory):
+        return [directory]
+    bare = [word for word in words if word.isidentifier() and word not in ("and", "or", "not")]
+    if bare:
+        raise FileNotFoundError(f"there is no file or directory {bare[0]!r}, and {_why_none(directory)}")
+    raise FileNotFoundError(f"name a file or a directory: {_why_none(directory)}")
+
+
+def _why_none(directory: str | None) -> str:
+    return "the setting files names no directory" if directory is None else f"{directory} is no directory"
 
 
 def _search(options: argparse.Namespace, asked: Asked) -> int:
@@ -155,8 +159,11 @@ def _print_counts(parts: list[Part], condition: Condition, name: str) -> bool:
     total = Counter[str]()
     for each in Work(parts, lambda part: counted(part, condition, name)):
         total.update(each)
+    if not total:
+        print(f"otel-kit logs: no record that fits has the field {name}", file=sys.stderr)
+        return False
     print("\n".join(figures.counts(total, name)))
-    return bool(total)
+    return True
 
 
 def _print_statistics(parts: list[Part], asked: Asked) -> bool:

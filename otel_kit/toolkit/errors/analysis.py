@@ -45,12 +45,12 @@ class Analysis:
     @property
     def attributes(self) -> Mapping[str, AttributeValue]:
         """The same as the attributes of a span or record."""
-        return {
+        found: dict[str, AttributeValue] = {
             semconv.ERROR_CATEGORY: self.category,
             semconv.ERROR_SEVERITY: self.severity,
             semconv.ERROR_FINGERPRINT: self.fingerprint,
-            semconv.ERROR_SUGGESTIONS: self.suggestions,
         }
+        return {**found, semconv.ERROR_SUGGESTIONS: self.suggestions} if self.suggestions else found
 
 
 class Verdict(NamedTuple):

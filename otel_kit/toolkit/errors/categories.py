@@ -79,5 +79,5 @@ CATEGORIES: dict[str, Category] = {
     PROGRAMMING: Category(
         "error", ("see the line in the traceback and the values that reached it", "add a test with these values")
     ),
-    UNKNOWN: Category("error", ("see the traceback; add a rule for this type if it has a better category",)),
+    UNKNOWN: Category("error", ()),
 }  # fmt: skip
