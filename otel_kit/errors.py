@@ -14,7 +14,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+LONGEST = 500  # characters of a value in a message
 
 
 class OtelKitError(Exception):
@@ -37,7 +39,7 @@ class SettingError(OtelKitError, ValueError):
         self, setting: str, source: str, given: object, valid: str, used: object = None, hint: str = ""
     ) -> None:
         rest = (f"; {hint}" if hint else "") + ("" if used is None else f"; using {used!r}")
-        super().__init__(f"{setting} (from {source}) is {given!r}; valid: {valid}{rest}")
+        super().__init__(f"{setting} (from {source}) is {_shown(given)}; valid: {valid}{rest}")
         self.setting, self.source, self.given, self.valid, self.used = setting, source, given, valid, used
 
 
@@ -73,9 +75,9 @@ class ArgumentError(OtelKitError, ValueError):
     def __init__(self, argument: str, given: object, valid: str, known: Iterable[str] = ()) -> None:
         from difflib import get_close_matches  # only here: a program without mistakes need not load it
 
-        near = get_close_matches(str(given), sorted(known), n=1, cutoff=0.5)
+        near = get_close_matches(_text(given), sorted(known), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"{argument} is {given!r}; valid: {valid}{hint}"[:2000])
+        super().__init__(f"{argument} is {_shown(given)}; valid: {valid}{hint}"[:2000])
         self.argument, self.given, self.valid = argument, given, valid
 
 
@@ -127,3 +129,15 @@ class JobError(OtelKitError, RuntimeError):
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+def _shown(value: object, show: Callable[[object], str] = repr) -> str:
+    """A value in a message. A message is made whatever its value does when it is shown."""
+    try:
+        return show(value)[:LONGEST]
+    except Exception as error:
+        return f"<{type(value).__name__}: showing it raised {type(error).__name__}>"
+
+
+def _text(value: object) -> str:
+    return _shown(value, str)

@@ -19,6 +19,7 @@ from otel_kit.context import current_context, tally
 from otel_kit.context.parts import part
 from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs import levels
+from otel_kit.signals.logs.values import text
 from otel_kit.toolkit.agents import event, figures, money
 from otel_kit.toolkit.agents.budget import PERIODS, Budget
 from otel_kit.toolkit.agents.prices import Prices
@@ -204,14 +205,14 @@ class Cost:
         facts: Mapping[str, Any],
     ) -> None:
         try:
-            operation, user = operation[:LONGEST], _user(user)
+            operation = operation[:LONGEST]
             counted = {semconv.COST_OPERATION: operation, semconv.COST_CURRENCY: currency, **said}
             figures.add(semconv.METRIC_COST, float(amount), counted)
             tally.tell(COST, amount=amount, currency=currency, of=operation)
+            self._watch(_time(), amount, currency, operation, _user(user))
             if span is not None and span.is_recording():
                 about = {semconv.COST_AMOUNT: float(amount), **counted, **facts}
                 span.add_event(semconv.EVENT_COST, about)
-            self._watch(_time(), amount, currency, operation, user)
         except Exception as error:
             _guard.contained("agents.cost", error)
 
@@ -247,7 +248,7 @@ def _tell(unusual: Unusual, operation: str, currency: str) -> None:
 
 def _user(given: object) -> str | None:
     found = current_context().get("user_id") if given is None else given
-    return None if found is None else str(found)[:LONGEST]
+    return None if found is None else text(found)[:LONGEST]
 
 
 def _named(what: str, given: object, valid: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 
 from otel_kit.errors import ArgumentError
 
@@ -21,8 +21,10 @@ def exact(what: str, given: object) -> Decimal:
     kind = type(given)
     if kind is Decimal:
         amount: Decimal = given  # type: ignore[assignment]
-    elif kind is int or kind is float or (isinstance(given, int | float) and kind is not bool):
-        amount = Decimal(repr(float(given) if isinstance(given, float) else int(given)))  # type: ignore[call-overload]
+    elif issubclass(kind, float):
+        amount = Decimal(float.__repr__(given))
+    elif issubclass(kind, int) and kind is not bool:
+        amount = Decimal(int.__int__(given))  # type: ignore[arg-type]
     else:
         amount = _parsed(what, given)
     exponent = amount.as_tuple().exponent
@@ -37,14 +39,14 @@ def is_plain(given: object) -> bool:
 
 
 def _parsed(what: str, given: object) -> Decimal:
-    if isinstance(given, Decimal):
-        return Decimal(given)
-    if isinstance(given, bool):
+    if issubclass(type(given), Decimal):
+        return Decimal(given)  # type: ignore[arg-type]
+    if type(given) is bool:
         raise ArgumentError(what, given, VALID)
     try:
         # Other numeric types, numpy's among them, have a float of theirs; a text has none here.
         return Decimal(repr(float(given.__float__())))  # type: ignore[attr-defined]
-    except (AttributeError, TypeError, ValueError, InvalidOperation):
+    except Exception:  # whatever a stranger's type does when asked
         raise ArgumentError(what, given, VALID) from None
 
 

@@ -266,3 +266,32 @@ def test_a_forked_process_has_spent_nothing(run_program: Any) -> None:
         """
     )
     assert done.stdout.strip() == "0", done.stderr
+
+
+class Untold:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def test_user_without_text() -> None:
+    """Spending is lost because its user has no text."""
+    user: Any = Untold()
+    with capture() as seen:
+        otel_kit.cost(5, of="chat", user=user)
+    assert [point.value for point in seen.metrics["otel_kit.cost"].data.data_points] == [5]
+
+
+def test_amounts_without_text() -> None:
+    """An amount that cannot be shown raises anything but an ArgumentError with a bounded message."""
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    amounts: list[Any] = [10**5000, deep, Untold()]
+    for amount in amounts:
+        with pytest.raises(ArgumentError) as raised:
+            otel_kit.cost(amount, of="chat")
+        assert len(str(raised.value)) < 1000

@@ -228,3 +228,9 @@ def test_nothing_is_told_while_the_part_is_off() -> None:
             w.end()
         assert w.hand_on()["state"] == "paid"
         assert (seen.spans, told(seen)) == ([], [])
+
+
+def test_id_without_text() -> None:
+    """An id that cannot be written raises."""
+    with otel_kit.workflow("order", id=10**5000) as order:
+        assert "ValueError" in order.id
