@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 
-from otel_kit import semconv
+from otel_kit import _guard, semconv
 from otel_kit.context.files import files
 from otel_kit.context.ids import attributes as ids_here
 from otel_kit.context.redacted import WITHHELD, redacted
@@ -26,6 +26,8 @@ LONGEST_NAME = 1024
 # Of one text among the values, and of all values of one side together, as JSON.
 LONGEST_TEXT = 4096
 LONGEST_SIDE = 65_536
+# Bits of a number. Python may refuse to write more than 640 digits, which is as low as a program can set that limit.
+LONGEST_INT = 2048
 
 
 def audit(
@@ -124,15 +126,21 @@ def _side(key: str, value: Any) -> Any:
 
 
 def _value(key: str, value: Any) -> Any:
-    return _fit(redacted(key, value))
+    try:
+        return _fit(redacted(key, value))
+    except Exception as error:  # an entry without that value is better than none
+        _guard.contained("trust.audit", error)
+        return f"<{type(value).__name__} cannot be shown>"
 
 
 def _fit(value: Any) -> Any:
-    """What JSON can carry: no long text, no bytes, no number that is none."""
+    """What JSON can carry: no long text, no bytes, no number that is none or too long to be written as decimals."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "…"
     if isinstance(value, bytes):
         return _fit(repr(value))
+    if isinstance(value, int):
+        return value if value.bit_length() <= LONGEST_INT else _fit(hex(value))
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):

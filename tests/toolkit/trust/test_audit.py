@@ -561,3 +561,20 @@ def test_a_variable_that_names_no_usable_file_does_not_stay_unnoticed(
     with pytest.raises(otel_kit.errors.AuditError, match="nowhere"):
         otel_kit.audit("ann", "order.refund", "order/1")
     telemetry.shutdown(1)
+
+
+def test_values_beyond_what_json_writes(path: Path) -> None:
+    """An entry is lost because of a number that is too long, a text that raises, or a list that is too deep."""
+
+    class Odd:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    with capture(audit_file=str(path)) as seen:
+        for value in (10**5000, -(10**700), Odd(), deep, "\ud800", {10**5000: 1}, float("nan")):
+            assert otel_kit.audit("ada", "refund", "order/7", before={"n": value}, after=value) is not None
+    assert (verify(path).finding, verify(path).entries, len(seen.logs)) == (None, 7, 7)
+    assert str(entries(path)[0]["after"]).startswith("0x")
