@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -186,3 +187,22 @@ def test_memory_is_bounded() -> None:
     for number in range(repeated.MOST + 100):
         failures.failed("login", f"user-{number}", "")
     assert len(failures._runs) == repeated.MOST
+
+
+def test_odd_values() -> None:
+    """A value that is None, or that raises when it is looked at, raises out of an event or loses it."""
+
+    class Odd:
+        def __bool__(self) -> bool:
+            raise RuntimeError("no truth")
+
+        def __iter__(self) -> Iterator[str]:
+            raise RuntimeError("no items")
+
+    odd: Any = Odd()
+    with capture() as seen:
+        security.token_issued("ann", scopes=None)
+        security.token_issued("ann", scopes=odd)
+        security.token_issued("ann", scopes=("read", odd))
+        security.session_ended("ann", expired=odd)
+    assert [log.event_name for log in seen.logs] == ["authn_token_created"] * 3 + ["session_expired"]
