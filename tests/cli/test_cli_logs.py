@@ -422,3 +422,20 @@ def test_following_survives_rotation(directory: Path) -> None:
     write(directory / "app.two.jsonl", record(52, n=52))
     following.wait_for([*shown, *range(15, 41), 50, 51, 52])
     assert following.end() == 130
+
+
+def test_what_is_not_there_is_said(
+    logs: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that does not exist, or a field that no record has, is answered with silence or something else."""
+    monkeypatch.delenv("OTEL_KIT_FILES", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["logs", "nosuchdir"]) == 2
+    assert "no file or directory 'nosuchdir'" in capfd.readouterr().err
+    write(tmp_path / "app.jsonl", record(1, n=1))
+    assert main(["logs", str(tmp_path), "--count-by", "nosuch"]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "none of the 1 records that fit has the field nosuch" in err
+    assert main(["logs", str(tmp_path), "level=error", "--count-by", "level"]) == 1
+    assert "no record fits" in capfd.readouterr().err

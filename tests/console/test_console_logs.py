@@ -383,3 +383,15 @@ def test_a_standard_error_that_logs_is_passed_by(run_program: Any) -> None:
     )
     bodies = [json.loads(line)["body"] for line in done.stderr.splitlines()]
     assert bodies == ["adding", "by the program"]
+
+
+def test_a_line_for_people_leaves_out_what_its_sentence_says() -> None:
+    """A measured operation's line carries all its figures, a float all its digits, or an amount of money loses some."""
+    stream = io.StringIO()
+    attributes = {"otel_kit.operation.cpu_time": 0.25, "ratio": 1 / 3, "amount": 1234567.25}
+    emitter(ConsoleLogProcessor("pretty", stream))("restock 33.2 ms", attributes=attributes)
+    assert (
+        stream.getvalue().rstrip().endswith("restock 33.2 ms               ratio=0.333333 amount=1234567.25")
+    )
+    emitter(ConsoleLogProcessor("json", stream := io.StringIO()))("restock 33.2 ms", attributes=attributes)
+    assert json.loads(stream.getvalue())["attributes"] == attributes

@@ -18,7 +18,7 @@ from otel_kit.cli.logs.order import by_time, settled
 from otel_kit.cli.logs.part import Part, parts_of
 from otel_kit.cli.logs.query import ANYTHING, Condition, QueryError, parse
 from otel_kit.cli.logs.record import Line
-from otel_kit.cli.logs.scan import Groups, Match, around, counted, matches, measured, stream, whole_id
+from otel_kit.cli.logs.scan import NONE, Groups, Match, around, counted, matches, measured, stream, whole_id
 from otel_kit.cli.logs.shown import Output
 from otel_kit.cli.logs.source import Source, close, sources
 from otel_kit.cli.logs.work import Work
@@ -159,8 +159,9 @@ def _print_counts(parts: list[Part], condition: Condition, name: str) -> bool:
     total = Counter[str]()
     for each in Work(parts, lambda part: counted(part, condition, name)):
         total.update(each)
-    if not total:
-        print(f"otel-kit logs: no record that fits has the field {name}", file=sys.stderr)
+    if not total.keys() - {NONE}:
+        found = f"none of the {total.total():,} records that fit" if total else "no record fits; none"
+        print(f"otel-kit logs: {found} has the field {name}", file=sys.stderr)
         return False
     print("\n".join(figures.counts(total, name)))
     return True

@@ -178,7 +178,7 @@ def _tell_end(name: str, state: _State, frame: FrameType) -> None:
         semconv.DEGRADED_REASON: state.reason,
         semconv.DEGRADED_DURATION: seconds,
     }
-    _say(frame, logging.INFO, f"recovered: {name} after {seconds:.1f} s", semconv.EVENT_RECOVERED, facts)
+    _say(frame, logging.INFO, f"recovered: {name} after {_in_words(seconds)}", semconv.EVENT_RECOVERED, facts)
 
 
 def _say(frame: FrameType, level: int, body: str, event_name: str, facts: dict[str, Any]) -> None:
@@ -227,3 +227,9 @@ def _renew() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
+
+
+def _in_words(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.3g} ms" if seconds >= 0.0009995 else f"{seconds * 1e6:.3g} µs"

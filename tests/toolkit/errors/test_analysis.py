@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, exc, text
 from sqlalchemy.orm import Session
 
 import otel_kit
-from otel_kit import OtelKitError, analyze
+from otel_kit import OtelKitError, analyze, semconv
 from otel_kit.toolkit.errors.categories import CATEGORIES, SEVERITIES
 from otel_kit.toolkit.errors.known import KNOWN
 from tests.toolkit.errors.raising import raised, with_cause
@@ -358,3 +358,10 @@ def test_a_recursion_has_one_fingerprint() -> None:
         ping()
 
     assert analyze(raised(ping)).fingerprint == analyze(raised(pong)).fingerprint
+
+
+def test_an_error_of_no_category_has_no_suggestions() -> None:
+    """Who reads of an unknown error is told to do what says nothing."""
+    found = otel_kit.analyze(type("Odd", (Exception,), {})("odd"))
+    assert (found.category, found.suggestions) == ("unknown", ())
+    assert semconv.ERROR_SUGGESTIONS not in found.attributes

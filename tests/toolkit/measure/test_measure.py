@@ -481,3 +481,28 @@ def test_the_standard_library_is_counted_too() -> None:
     with capture(), measure("logs") as m:
         logging.getLogger("shop").error("broken")
     assert m.counts == {"log.error": 1}
+
+
+def test_the_first_block_is_not_billed_for_the_kits_own_imports(run_program: Any) -> None:
+    """Within the first measured block modules are imported, and count as its CPU time."""
+    done = run_program(
+        """
+        import sys
+        import otel_kit
+
+        otel_kit.init_telemetry("shop", traces_exporter="none", metrics_exporter="none", logs_exporter="none")
+        log = otel_kit.get_logger("shop")
+        with otel_kit.measure("restock"):
+            before = set(sys.modules)
+            log.info("restocked", amount=3)
+        print(sorted(name for name in set(sys.modules) - before if name.startswith(("otel_kit", "opentelemetry"))))
+        """
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_what_is_faster_than_a_millisecond_is_told_in_microseconds() -> None:
+    """A short operation is said to have taken 0.0 ms."""
+    with capture() as captured, measure("quick"):
+        pass
+    assert "µs" in told(captured)[0].body
