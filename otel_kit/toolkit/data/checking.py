@@ -211,7 +211,9 @@ class checks:
     def range(
         self, column: str, *, min: Any = None, max: Any = None, share: Number = 0, **warn: Number
     ) -> Check:
-        """The share of values that are below ``min`` or above ``max``: at most ``share``. What has no value is not looked at."""
+        """The share of values that are below ``min`` or above ``max``: at most ``share``. What has no value is not looked at;
+        what cannot be compared with the limits, such as a text among numbers, is outside.
+        """
         allowed = " to ".join("" if limit is None else text(limit) for limit in (min, max)).strip()
         outside = self._share(self._of.outside(column, min, max))
         return self._add(f"{column} outside {allowed}", outside, Limits(None, share, **warn))

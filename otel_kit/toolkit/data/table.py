@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from otel_kit.errors import ArgumentError
+from otel_kit.signals.logs.values import text
 
 VALID = "a list of dicts, a dict of lists, a DataFrame of pandas or polars"
 
@@ -26,7 +27,7 @@ class Table(Protocol):
         """How many rows were there before, by these columns or by all."""
 
     def outside(self, column: str, low: Any, high: Any) -> int:
-        """How many values are below the one or above the other."""
+        """How many values are below the one or above the other, or cannot be compared with them."""
 
     def newest(self, column: str) -> Any:
         """The greatest value; None where there is none."""
@@ -60,7 +61,10 @@ def table_of(rows: Any) -> Table:
 
 
 def _is_null(value: Any) -> bool:
-    return value is None or value != value
+    try:
+        return value is None or bool(value != value)
+    except Exception:  # a value that refuses to be compared is one
+        return False
 
 
 class Rows:
@@ -76,7 +80,7 @@ class Rows:
     def _known(self, column: str) -> list[Any]:
         if self._rows and not any(column in row for row in self._rows):
             known = {name for row in self._rows[:100] for name in row}
-            raise ArgumentError("column", column, ", ".join(sorted(map(str, known))), map(str, known))
+            raise ArgumentError("column", column, ", ".join(sorted(map(text, known))), map(text, known))
         return [row[column] for row in self._rows if column in row and not _is_null(row[column])]
 
     def nulls(self, column: str) -> int:
@@ -87,27 +91,41 @@ class Rows:
         """See :class:`Table`."""
         for column in columns:
             self._known(column)
-        names = list(columns) or sorted({name for row in self._rows for name in row})
+        names = list(columns) or list({name: None for row in self._rows for name in row})
         return len(self._rows) - len({tuple(_key(row.get(name)) for name in names) for row in self._rows})
 
     def outside(self, column: str, low: Any, high: Any) -> int:
         """See :class:`Table`."""
         values = self._known(column)
-        return sum(
-            (low is not None and value < low) or (high is not None and value > high) for value in values
-        )
+        return sum(_is_outside(value, low, high) for value in values)
 
     def newest(self, column: str) -> Any:
         """See :class:`Table`."""
-        return max(self._known(column), default=None)
+        return _newest(self._known(column))
+
+
+def _is_outside(value: Any, low: Any, high: Any) -> bool:
+    """Whether it is beyond a limit; what cannot be compared is within none."""
+    try:
+        return bool((low is not None and value < low) or (high is not None and value > high))
+    except Exception:  # a text among numbers, a signalling NaN, whatever a stranger's type does
+        return True
+
+
+def _newest(values: Sequence[Any]) -> Any:
+    """The greatest of them; None where they cannot be compared, which no limit lets pass."""
+    try:
+        return max(values, default=None)
+    except Exception:
+        return None
 
 
 def _key(value: Any) -> Any:
     """A value that can be looked up: the value itself, or its text."""
     try:
         hash(value)
-    except TypeError:
-        return repr(value)
+    except Exception:  # a list, or a signalling NaN
+        return text(value)
     return value
 
 
@@ -140,13 +158,22 @@ class PandasTable:
     def outside(self, column: str, low: Any, high: Any) -> int:
         """See :class:`Table`."""
         values = self._column(column).dropna()
-        below = 0 if low is None else int((values < low).sum())
-        return below + (0 if high is None else int((values > high).sum()))
+        try:
+            below = 0 if low is None else int((values < low).sum())
+            return below + (0 if high is None else int((values > high).sum()))
+        except Exception:  # one of them cannot be compared, or none
+            return sum(_is_outside(value, low, high) for value in values)
 
     def newest(self, column: str) -> Any:
         """See :class:`Table`."""
         values = self._column(column).dropna()
-        return _plain(values.max()) if len(values) else None
+        return (
+            _plain(_newest(values))
+            if values.dtype == object
+            else _plain(values.max())
+            if len(values)
+            else None
+        )
 
 
 class PolarsTable:
@@ -179,8 +206,11 @@ class PolarsTable:
     def outside(self, column: str, low: Any, high: Any) -> int:
         """See :class:`Table`."""
         values = self._column(column).drop_nulls()
-        below = 0 if low is None else int((values < low).sum())
-        return below + (0 if high is None else int((values > high).sum()))
+        try:
+            below = 0 if low is None else int((values < low).sum())
+            return below + (0 if high is None else int((values > high).sum()))
+        except Exception:  # they are of another kind than the limits
+            return sum(_is_outside(value, low, high) for value in values)
 
     def newest(self, column: str) -> Any:
         """See :class:`Table`."""

@@ -187,3 +187,23 @@ def test_nothing_is_emitted_while_the_part_is_off() -> None:
         with otel_kit.checks("orders", ROWS) as table:
             assert table.rows(min=1)
         assert captured.logs == []
+
+
+@pytest.mark.parametrize("library", ["rows", "pandas", "polars"])
+def test_values_that_cannot_be_compared(library: str) -> None:
+    """A check raises because of dirty data, or a value that cannot be compared counts as within the limits."""
+    columns: dict[str, list[Any]] = {
+        "price": [5, "n/a", Decimal("sNaN"), Decimal("3")],
+        "word": ["a", "b", "c", "d"],
+    }
+    if library == "polars":
+        del columns["price"]
+    made: Any = columns if library == "rows" else pytest.importorskip(library).DataFrame(columns)
+    with otel_kit.checks("import", made) as table:
+        assert table.range("word", min=0, max=9).value == 1
+        if "price" in columns:
+            assert table.range("price", min=0, max=9).value == 0.5
+            assert table.freshness("price", max=60).outcome == "fail"
+    with otel_kit.checks("import", [{"n": Decimal("sNaN"), 7: []}, {"n": Decimal("sNaN"), 7: []}]) as table:
+        assert table.duplicates().value == 0.5
+        assert table.nulls("n").value == 0
