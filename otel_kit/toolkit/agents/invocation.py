@@ -113,13 +113,17 @@ class AgentBlock(Work, Pieces):
     def __init__(self, name: str, conversation_id: str | None, described: tuple[str | None, ...]) -> None:
         self.name, self.conversation_id, self._described = name, conversation_id, described
         self._whose = self
+        self._start_over()
 
     def _begin(self, current: bool) -> None:
+        self._start_over()
+        super()._begin(current)
+
+    def _start_over(self) -> None:
         self._lock = threading.Lock()
         self._tokens_used: dict[str, int] = {}
         self._spent: dict[str, Decimal] = {}
         self._expected: dict[int, Work] = {}
-        super()._begin(current)
 
     def agent(self) -> AgentBlock:
         """Itself."""

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import types
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextvars import ContextVar, Token
 from time import perf_counter, time_ns
@@ -24,8 +25,9 @@ from otel_kit import _guard, semconv
 from otel_kit.context import calls
 from otel_kit.context.calls import Call
 from otel_kit.context.parts import part
-from otel_kit.signals.logs.values import plain, text
+from otel_kit.signals.logs.values import is_a, plain, text
 from otel_kit.toolkit.agents.figures import tracer
+from otel_kit.toolkit.agents.headroom import Room
 
 if TYPE_CHECKING:
     from typing import Self
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from otel_kit.toolkit.agents.invocation import AgentBlock
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OF_CACHES = ("cache_info", "cache_clear", "cache_parameters")  # of functools.lru_cache
 
 agents = part("agents")
 current_agent: ContextVar[AgentBlock | None] = ContextVar("otel_kit.agent", default=None)
@@ -52,6 +56,7 @@ class Work:
     _made = 0
     _call: Call | None = None
     _tokens: tuple[Token[Any], Token[Any]] | None = None
+    _room: Room | None = None
 
     def _belong(self, agent: AgentBlock | None, seconds: float | None) -> None:
         self._of, self._seconds = agent, seconds
@@ -71,6 +76,8 @@ class Work:
     ) -> None:
         if self._span is not None:
             self._end(exc)
+        if self._room is not None:
+            self._room.leave()
 
     def __call__(self, function: Function) -> Function:
         """Run each call of the function as a piece of work of its own."""
@@ -114,7 +121,7 @@ class Work:
     def again(self) -> Self:
         """Another piece of the same work, for one call of a function."""
         twin = copy.copy(self)
-        twin._made = 0
+        twin._made, twin._room = 0, None
         return twin
 
     def _begin(self, current: bool) -> None:
@@ -212,28 +219,28 @@ def error_type_of(error: BaseException | None) -> str | None:
 
 
 def _wrapped(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    if inspect.isgeneratorfunction(function):
-        return _generator(work, function)
-    if inspect.isasyncgenfunction(function):
+    if _is(inspect.isgeneratorfunction, function):
+        return _iterable_coroutine(work, function) if _is_awaited(function) else _generator(work, function)
+    if _is(inspect.isasyncgenfunction, function):
         return _async_generator(work, function)
-    if inspect.iscoroutinefunction(function):
+    if _is(inspect.iscoroutinefunction, function):
 
-        @functools.wraps(function)
+        @_like(function)
         async def working_async(*args: Any, **kwargs: Any) -> Any:
             if not agents.on:
                 return await function(*args, **kwargs)
-            with _begun(work, function, args, kwargs) as piece:
+            with _nested(work, function, args, kwargs) as piece:
                 result = await function(*args, **kwargs)
                 _heard(piece.returned, result)
                 return result
 
         return working_async
 
-    @functools.wraps(function)
+    @_like(function)
     def working(*args: Any, **kwargs: Any) -> Any:
         if not agents.on:
             return function(*args, **kwargs)
-        with _begun(work, function, args, kwargs) as piece:
+        with _nested(work, function, args, kwargs) as piece:
             result = function(*args, **kwargs)
             _heard(piece.returned, result)
             return result
@@ -249,6 +256,66 @@ def _begun(
     return piece
 
 
+def _nested(
+    work: Work, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Work:
+    """A call that stays on the stack until it is over, and so do our frames around it."""
+    piece = _begun(work, function, args, kwargs)
+    try:
+        piece._room = Room()
+    except Exception as error:
+        _guard.contained("agents.begin", error)
+    return piece
+
+
+def _is(kind: Callable[[object], bool], function: object) -> bool:
+    try:
+        return kind(function)
+    except Exception:  # a callable that answers to everything, and oddly
+        return False
+
+
+def _is_awaited(function: Any) -> bool:
+    """Whether a generator function is a coroutine function by ``types.coroutine``."""
+    while is_a(function, functools.partial):
+        function = function.func
+    code: Any = getattr(function, "__code__", None)
+    return is_a(code, types.CodeType) and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+def _like(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As ``functools.wraps``; what does not fit is left out, and a cache's methods stay."""
+
+    def dressed(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        for name in functools.WRAPPER_ASSIGNMENTS:
+            with contextlib.suppress(Exception):
+                setattr(wrapper, name, getattr(function, name))
+        with contextlib.suppress(Exception):
+            wrapper.__dict__.update(function.__dict__)
+        for method in _OF_CACHES:
+            if hasattr(type(function), method):
+                with contextlib.suppress(Exception):
+                    setattr(wrapper, method, getattr(function, method))
+        wrapper.__wrapped__ = function  # type: ignore[attr-defined]
+        return wrapper
+
+    return dressed
+
+
+def _iterable_coroutine(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
+    @_like(function)
+    @types.coroutine
+    def working(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        if not agents.on:
+            return (yield from function(*args, **kwargs))
+        with _nested(work, function, args, kwargs) as piece:
+            result = yield from function(*args, **kwargs)
+            _heard(piece.returned, result)
+            return result
+
+    return working
+
+
 def _heard(step: Callable[..., None], *arguments: Any) -> None:
     """Let a piece look at what went in or came out; whatever that does is no matter of the program's."""
     try:
@@ -258,7 +325,7 @@ def _heard(step: Callable[..., None], *arguments: Any) -> None:
 
 
 def _generator(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @_like(function)
     def working(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         if not agents.on:
             return (yield from function(*args, **kwargs))
@@ -287,7 +354,7 @@ def _generator(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _async_generator(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @_like(function)
     async def working(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         piece = _begun(work, function, args, kwargs) if agents.on else work.again()
         generator = function(*args, **kwargs)

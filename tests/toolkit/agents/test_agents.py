@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
 import pickle
+import sys
 import threading
+import types
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -434,3 +437,76 @@ def test_hostile_values_stay_where_they_are() -> None:
             with a.tool("search", arguments={"q": hostile}) as tool:
                 tool.set(result=hostile)
         assert len(seen.spans) == 3
+
+
+def test_pieces_of_an_agent_before_it_begins() -> None:
+    """A piece of an agent that is made or called outside of the agent's block raises, or has no span."""
+    planner = agent("planner")
+
+    @planner.step("plan")
+    def plan() -> int:
+        return planner.llm(**MODEL, input_tokens=1) is not None
+
+    with capture() as seen:
+        plan()
+        with planner:
+            plan()
+    assert [span.name for span in seen.spans][:1] == ["plan"]
+    assert parents(seen)["plan"] == "invoke_agent planner"
+
+
+DECORATORS = [agent.step("s"), agent.tool("t"), agent.llm(**MODEL), agent("a")]
+
+
+@pytest.mark.parametrize("decorate", DECORATORS, ids=lambda each: type(each).__name__)
+def test_what_a_decorated_function_is(decorate: Any) -> None:
+    """A decorator makes a coroutine function one that cannot be awaited, takes a cache's methods away, or refuses a
+    callable that answers to every name.
+    """
+
+    @types.coroutine
+    def pausing() -> Iterator[None]:
+        yield
+        return 7  # type: ignore[return-value]
+
+    class Anything:
+        __slots__ = ()
+
+        def __getattr__(self, name: str) -> Any:
+            return self
+
+        def __call__(self, number: int = 7) -> int:
+            return number
+
+    async def main() -> int:
+        result: int = await decorate(pausing)()
+        return result
+
+    cached = decorate(functools.lru_cache(maxsize=4)(lambda number: number))
+    with capture() as seen:
+        assert asyncio.run(main()) == 7
+        assert (cached(7), cached(7), cached.cache_info().hits, decorate(Anything())()) == (7, 7, 1, 7)
+        assert decorate(functools.partial(Anything(), 8))() == 8
+    cached.cache_clear()
+    assert (len(seen.spans), cached.cache_info().currsize) == (5, 0)
+
+
+@pytest.mark.parametrize("decorate", DECORATORS, ids=lambda each: type(each).__name__)
+def test_deep_recursion(decorate: Any) -> None:
+    """A decorated function cannot recurse as deep as the plain one, or the interpreter's limit stays raised."""
+
+    @decorate
+    def down(left: int) -> int:
+        return 0 if left == 0 else 1 + down(left - 1)
+
+    @decorate
+    async def down_later(left: int) -> int:
+        return 0 if left == 0 else 1 + await down_later(left - 1)
+
+    limit = sys.getrecursionlimit()
+    with capture() as seen:
+        assert down(890) == 890
+        assert asyncio.run(down_later(890)) == 890
+    # A model's call that is inside of one is the same call.
+    assert len(seen.spans) == (2 if decorate.kind is SpanKind.CLIENT else 2 * 891)
+    assert sys.getrecursionlimit() == limit
