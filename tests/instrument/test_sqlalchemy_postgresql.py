@@ -58,7 +58,9 @@ def port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         chosen = free.getsockname()[1]
     run("initdb", "-D", f"{home}/data", "-U", "shop", "-A", "trust", "--no-sync")
-    options = f"-p {chosen} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off -c max_prepared_transactions=4"
+    options = (
+        f"-p {chosen} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off -c max_prepared_transactions=4"
+    )
     process = subprocess.Popen(
         [BINARIES[-1] / "postgres", "-D", f"{home}/data", *options.split()],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user(),
