@@ -124,6 +124,10 @@ def test_a_worker_that_goes_back_to_the_default_action_delivers(
         print(os.waitpid(worker, 0)[1])
         """,
         env={"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http},
+        options=(
+            "-W",
+            "ignore:This process:DeprecationWarning",
+        ),  # Python 3.12 and later, of any fork beside threads
     )
     assert (done.stdout.strip(), done.stderr) == (str(int(signal.SIGTERM)), "")
     assert [record.body.string_value for record in receiver.logs] == ["at work"]
