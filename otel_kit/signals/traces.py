@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -191,7 +192,10 @@ def _traced_generator(start: Callable[[], Span], function: Callable[..., Any]) -
                 except BaseException as error:
                     step = functools.partial(generator.throw, error)
 
-    return traced
+    # Of ``types.coroutine``: what it makes can be awaited.
+    code = getattr(function, "__code__", None)
+    awaited = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
+    return types.coroutine(traced) if awaited else traced
 
 
 def _traced_async_generator(start: Callable[[], Span], function: Callable[..., Any]) -> Callable[..., Any]:

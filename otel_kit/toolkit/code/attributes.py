@@ -261,8 +261,7 @@ def stored(instance: Any, name: str) -> Any:
     """An attribute's value without running any code of the program: no property, no ``__getattr__``. Never raises."""
     try:
         return _stored(instance, name)
-    except Exception as error:  # a ``__dict__`` or a metaclass of the program's own
-        contained(error)
+    except Exception:  # a ``__dict__`` or a metaclass of the program's own
         return UNKNOWN
 
 

@@ -5,6 +5,7 @@ What fails in here is contained: the function is called whatever happens, and it
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -108,6 +109,8 @@ class Call:
 
     def raised(self, error: BaseException) -> None:
         """It ended with an exception."""
+        if sys.is_finalizing():  # a generator that was left open: nothing can be imported or started any more
+            return
         seconds = perf_counter() - self._began
         self._tell(lambda: self._tell_error(error, seconds))
         self._end(error)

@@ -144,6 +144,8 @@ class Work:
 
     def raised(self, error: BaseException) -> None:
         """It ended with an exception; that nobody wants the rest of a generator is none."""
+        if sys.is_finalizing():  # a generator that was left open: nothing can be imported or started any more
+            return
         self.end(None if isinstance(error, GeneratorExit) else error)
 
     def end(self, error: BaseException | None) -> None:

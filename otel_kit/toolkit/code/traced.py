@@ -94,7 +94,7 @@ def _traced(target: Any, options: Options) -> Any:
         raise ArgumentError(
             "traced(target)", target, "a function, a method, a property, a class or a callable"
         )
-    return target if getattr(target, _MARK, False) else _traced_callable(target, options)
+    return target if getattr(target, _MARK, False) is True else _traced_callable(target, options)
 
 
 def _traced_class(cls: type, options: Options) -> type:
@@ -125,7 +125,10 @@ def _of_member(options: Options, name: str, member: Any) -> Options:
 def _traced_descriptor(target: Any, options: Options) -> Any:
     if isinstance(target, property):
         parts = (target.fget, target.fset, target.fdel)
-        made = type(target)(*(part and _traced(part, options) for part in parts))
+        try:
+            made = type(target)(*(part and _traced(part, options) for part in parts))
+        except TypeError:  # a subclass that is made in another way
+            return target
         made.__doc__ = target.__doc__
         return made
     if isinstance(target, functools.cached_property):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
@@ -88,7 +89,10 @@ def _generator(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]
         run.returned(result)
         return result
 
-    return wrapper
+    # Of ``types.coroutine``: what it makes can be awaited.
+    code = getattr(function, "__code__", None)
+    awaited = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
+    return types.coroutine(wrapper) if awaited else wrapper
 
 
 def _steps(generator: Generator[Any, Any, Any], run: Run) -> Generator[Any, Any, Any]:
