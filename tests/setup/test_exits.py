@@ -253,3 +253,30 @@ def test_warnings_as_errors_and_a_home_that_cannot_be_written(
     assert (done.returncode, done.stderr) == (0, "")
     assert (len(receiver.spans), len(receiver.logs)) == (1, 1)
     assert receiver.logs[0].dropped_attributes_count > 0
+
+
+@pytest.mark.parametrize(
+    "logs", ["", 'telemetry.logger.info("one"); telemetry.force_flush(5)'], ids=["first", "later"]
+)
+def test_a_span_that_ends_as_the_interpreter_clears_up_hangs_nothing(
+    run_program: RunProgram, receiver: Receiver, logs: str
+) -> None:
+    """A program with a generator that is suspended inside of a span's block never ends."""
+    done = run_program(
+        f"""
+        import otel_kit
+        telemetry = otel_kit.init_telemetry("job", console="off")
+        {logs}
+        def steps():
+            with otel_kit.span("step"):
+                yield 1
+        @otel_kit.span
+        def more():
+            yield 1
+        first, second = steps(), more()
+        next(first), next(second)
+        """,
+        env={"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http},
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
