@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, TypeVar, overload
 
 from otel_kit.context.parts import part
@@ -139,7 +139,7 @@ def _traced_descriptor(target: Any, options: Options) -> Any:
 
 def _traced_callable(target: Callable[..., Any], options: Options) -> Any:
     if not any(is_kind(target) for is_kind in _KINDS):
-        return TracedCallable(target, options)
+        return (TracedMethod if hasattr(type(target), "__get__") else TracedCallable)(target, options)
     wrapper: Any = wrap(target, _beginning(Site.of(target, options)))
     setattr(wrapper, _MARK, True)
     if not hasattr(target, "__name__"):  # a partial
@@ -175,4 +175,11 @@ class TracedCallable:
         return repr(self.__wrapped__)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TracedCallable, (self.__wrapped__, self._otel_kit_options)
+        return type(self), (self.__wrapped__, self._otel_kit_options)
+
+
+class TracedMethod(TracedCallable):
+    """One that binds to an instance when it is found in a class, such as what ``lru_cache`` makes of a method."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import types
 from collections.abc import Callable, Generator
 from typing import Any
@@ -115,3 +116,22 @@ def test_generators_that_are_open_at_exit_say_nothing(run_program: Any) -> None:
     assert done.returncode == 0
     assert "Exception ignored" not in done.stderr
     assert "contained" not in done.stderr
+
+
+def test_a_cached_method_stays_a_method() -> None:
+    """A method that ``lru_cache`` made something else of is no longer bound once it is traced."""
+
+    class Shop:
+        @otel_kit.traced
+        @functools.lru_cache
+        def price(self, piece: int) -> tuple[Shop, int]:
+            return self, piece
+
+    class Name(str):
+        loud = otel_kit.traced(str.upper)
+
+    shop = Shop()
+    for _ in range(2):
+        assert shop.price(3) == (shop, 3)
+    assert Shop.price.cache_info().hits == 1
+    assert Name("ann").loud() == "ANN"
