@@ -123,7 +123,7 @@ def test_a_cached_method_stays_a_method() -> None:
 
     class Shop:
         @otel_kit.traced
-        @functools.lru_cache
+        @functools.lru_cache  # noqa: B019
         def price(self, piece: int) -> tuple[Shop, int]:
             return self, piece
 
