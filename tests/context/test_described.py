@@ -26,7 +26,7 @@ def describer() -> Iterator[None]:
     told.clear()
     described.describe_with(lambda error: {"shop.kind": type(error).__name__}, _tell)
     yield
-    described.describe_with(before.get("describe"), before.get("told"))
+    described.describe_with(before.get("describe"), before.get("told"), before.get("brief"))
 
 
 def test_each_record_and_span_of_an_exception_is_described() -> None:

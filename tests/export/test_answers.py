@@ -58,7 +58,13 @@ def answering(answer: Callable[[Connection], object]) -> Iterator[tuple[str, lis
 
 def started(url: str, timeout: float = 10.0) -> otel_kit.Telemetry:
     return otel_kit.init_telemetry(
-        "shop", endpoint=url, timeout=timeout, console="off", instrument=(), process_metrics=False
+        # Metrics of other tests' instruments would be requests too.
+        "shop",
+        endpoint=url,
+        timeout=timeout,
+        console="off",
+        instrument=(),
+        metrics_exporter="none",
     )
 
 

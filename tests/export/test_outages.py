@@ -138,7 +138,7 @@ def test_a_final_refusal_is_counted_and_said(
     receiver: Receiver, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """An answer that is no success counts as one, is repeated for ever, or is not told."""
-    telemetry = started(receiver)
+    telemetry = started(receiver, metrics_exporter="none")
     receiver.behave(status=status, headers={"Location": "http://localhost:9/"})
     emit_spans(telemetry, 3)
 
@@ -165,7 +165,7 @@ def test_what_was_rejected_before_the_call_is_answered_for_once(receiver: Receiv
 
 def test_retry_after_is_waited_for(receiver: Receiver) -> None:
     """The next attempt comes sooner than the collector asked for, though a flush is wanted."""
-    telemetry = started(receiver)
+    telemetry = started(receiver, metrics_exporter="none")
     receiver.behave(status=503, headers={"Retry-After": "1"})
     emit_spans(telemetry, 1)
     began = time.monotonic()
@@ -230,7 +230,7 @@ def test_one_item_that_is_too_large_costs_itself(receiver: Receiver) -> None:
 
 def test_a_receiver_with_a_smaller_limit_gets_smaller_batches(receiver: Receiver) -> None:
     """HTTP 413 loses the batch."""
-    telemetry = started(receiver)
+    telemetry = started(receiver, metrics_exporter="none")
     receiver.behave(status=413)
     emit_spans(telemetry, 4)
 

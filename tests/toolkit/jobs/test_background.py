@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,7 +84,8 @@ def test_the_figures_of_a_command_are_its_own(tmp_path: Path, kit: Any) -> None:
     for size in (100, 200):
         code = f"held = bytearray({size}_000_000); sum(range(3_000_000))"
         done = kit("run", "--name", "big", sys.executable, "-c", code)
-        assert f"peak {size // 100}" in done.stderr
+        # The launcher itself is smaller; its forked copy counts as the command's until that is larger.
+        assert re.search(rf"peak (below )?{size // 100}\d\d(\.\d)? MB", done.stderr), done.stderr
     latest, first = json.loads(kit("runs", "--json", "--name", "big").stdout)
     assert latest["peak_memory_bytes"] - first["peak_memory_bytes"] == pytest.approx(1e8, rel=0.2)
     figures = json.loads(kit("runs", "--json", "compare", first["id"], latest["id"]).stdout)["figures"]
