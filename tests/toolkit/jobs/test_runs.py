@@ -316,7 +316,8 @@ def test_a_run_without_telemetry_withholds_what_nobody_can_judge(here: Path) -> 
 def test_a_signal_ends_a_run_of_asyncio(here: Path, number: int, outcome: str) -> None:
     """A run in an event loop that is told to end counts as failed."""
     source = """
-        import asyncio, otel_kit
+        import asyncio, otel_kit, signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in a shell's background have it ignored
         async def main():
             async with otel_kit.run("job"):
                 print("begun", flush=True)
