@@ -30,10 +30,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from otel_kit import _environment
+from otel_kit._imports import late
 
 if TYPE_CHECKING:
     from otel_kit import errors, instrument, redact, semconv, testing
@@ -172,13 +172,14 @@ _environment.protect()  # before anything of OpenTelemetry is imported
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         with _undisturbed():
-            return import_module(f"otel_kit.{name}")
+            module: object = late(f"otel_kit.{name}")
+            return module
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit' has no attribute {name!r}")
     with _undisturbed():
         if name == "init_telemetry":
-            import_module("otel_kit.toolkit")  # from now on exceptions are described
-        value = getattr(import_module(_HOMES[name]), name)
+            late("otel_kit.toolkit")  # from now on exceptions are described
+        value = getattr(late(_HOMES[name]), name)
     globals()[name] = value
     return value
 

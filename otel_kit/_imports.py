@@ -92,7 +92,7 @@ def _imported(name: str) -> None:
         _guard.contained("imports", error)
 
 
-# A thread that waits for a module which the forking thread is just importing must not be waited for for ever.
+# Two threads that import what the other one waits for must not wait for each other for ever; seconds.
 PATIENCE = 2.0
 
 
@@ -100,15 +100,28 @@ class _Fork:
     """The lock that keeps a fork and an import of ours apart. Reentrant: an import may log, and so import."""
 
     lock = threading.RLock()
-    holds = False
+
+
+class _Forking(threading.local):
+    """Whether this thread got the lock, once for each time that the hooks are registered."""
+
+    def __init__(self) -> None:
+        self.held: list[bool] = []
+
+
+_forking = _Forking()
 
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """No fork takes place inside the block."""
+    """No fork takes place inside the block; unless somebody else's import lasts longer than ``PATIENCE``."""
     lock = _Fork.lock  # a forked child has another one
-    with lock:
+    alone = lock.acquire(timeout=PATIENCE)
+    try:
         yield
+    finally:
+        if alone:
+            lock.release()
 
 
 def late(name: str) -> Any:
@@ -122,19 +135,29 @@ def late(name: str) -> Any:
 
 
 def _before_fork() -> None:
-    _Fork.holds = _Fork.lock.acquire(timeout=PATIENCE)
+    _forking.held.append(_Fork.lock.acquire(timeout=PATIENCE))
 
 
 def _after_fork_in_parent() -> None:
-    if _Fork.holds:
+    if _forking.held and _forking.held.pop():
         _Fork.lock.release()
 
 
 def _after_fork_in_child() -> None:
     _Fork.lock = threading.RLock()
+    _forking.held.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )
+def lock_first() -> None:
+    """Take the lock of imports before every lock that a fork takes already.
+
+    The hooks that were registered last run first before a fork, and an import may need any lock that is taken there: that
+    of ``logging`` for one. Who forks would hold that one and wait for us. Once more is harmless.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )
+
+
+lock_first()

@@ -17,13 +17,12 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_kit import _guard
-from otel_kit._imports import when_imported
+from otel_kit._imports import late, when_imported
 from otel_kit.instrument import _client_choice, _loop
 from otel_kit.instrument import _others as _others_file
 from otel_kit.instrument._client_choice import Client
@@ -370,7 +369,7 @@ def _not_possible(name: str, reason: str) -> None:
 
 
 def _file(name: str) -> Library:
-    return callable_file(import_module(f"otel_kit.instrument.{name}"))
+    return callable_file(late(f"otel_kit.instrument.{name}"))
 
 
 def __getattr__(name: str) -> Library:

@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from otel_kit._imports import late
 
 if TYPE_CHECKING:
     from otel_kit.setup.telemetry import Telemetry, init_telemetry
@@ -24,4 +25,4 @@ def __getattr__(name: str) -> object:
     # ``otel-kit config`` reads the settings without the SDK.
     if name not in __all__:
         raise AttributeError(f"module 'otel_kit.setup' has no attribute {name!r}")
-    return getattr(import_module("otel_kit.setup.telemetry"), name)
+    return getattr(late("otel_kit.setup.telemetry"), name)

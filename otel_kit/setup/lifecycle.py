@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from otel_kit import _guard
+from otel_kit import _guard, _imports
 from otel_kit.setup.queues import LONGEST_WAIT
 from otel_kit.setup.runtime import Runtime
 
@@ -42,6 +42,7 @@ def install(runtime: Runtime) -> None:
         atexit.register(_leave, runtime)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=lambda: _forked(runtime))
+        _imports.lock_first()
         _watch_multiprocessing(runtime)
     _watch_sigterm(runtime)
 

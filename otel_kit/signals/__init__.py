@@ -5,8 +5,9 @@ Nothing here imports the SDK. Names are imported on first use: who needs a trace
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from otel_kit._imports import late
 
 if TYPE_CHECKING:
     from otel_kit.signals.logs import get_logger, set_level
@@ -27,7 +28,7 @@ __all__ = ["get_logger", "get_meter", "get_tracer", "set_level", "span"]
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit.signals' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(late(_HOMES[name]), name)
     globals()[name] = value
     return value
 

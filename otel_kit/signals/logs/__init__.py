@@ -12,8 +12,9 @@ structlog costs a tenth of a second to import where rich is installed: it is imp
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from otel_kit._imports import late
 
 if TYPE_CHECKING:
     from otel_kit.signals.logs.bridges import activate, deactivate, install_bridges, remove_bridges
@@ -53,7 +54,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit.signals.logs' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(late(_HOMES[name]), name)
     globals()[name] = value
     return value
 

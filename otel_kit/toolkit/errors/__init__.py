@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from otel_kit._imports import late
 
 if TYPE_CHECKING:
     from otel_kit.toolkit.errors.analysis import Analysis, analyze
@@ -34,7 +35,7 @@ __all__ = ["Analysis", "add_error_rule", "analyze", "degraded", "fallback", "rec
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit.toolkit.errors' has no attribute {name!r}")
-    value = getattr(import_module(f"otel_kit.toolkit.errors.{_HOMES[name]}"), name)
+    value = getattr(late(f"otel_kit.toolkit.errors.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -14,8 +14,9 @@ Files are written whether telemetry is on or not; signals are emitted where it i
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from otel_kit._imports import late
 
 if TYPE_CHECKING:
     from otel_kit.toolkit.jobs.batches import batch
@@ -38,6 +39,6 @@ __all__ = ["BatchResult", "ItemResult", "Run", "batch", "run", "run_batch"]
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'otel_kit.toolkit.jobs' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(late(_HOMES[name]), name)
     globals()[name] = value
     return value
