@@ -23,10 +23,10 @@ demo: $(STAMP)  ## run the example shop for DEMO_SECONDS (30) and show what it e
 	@$(BIN)/python -m examples.shop
 
 test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 test-slow: $(STAMP)  ## run the slow tests
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 -m slow
 
 check: $(STAMP)  ## types and style
 	@$(BIN)/ruff check .

@@ -95,7 +95,9 @@ def main() -> int:
         began = time.monotonic()
         print(f"{row.name}: installing ...", flush=True)
         done = subprocess.run(
-            [str(prepare(row, python)), "-m", "pytest", "-q", *SUITE, *sys.argv[1:]], cwd=ROOT, check=False
+            [str(prepare(row, python)), "-m", "pytest", "-q", "-n", "2", *SUITE, *sys.argv[1:]],
+            cwd=ROOT,
+            check=False,
         )
         print(
             f"{row.name}: {'passed' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s",

@@ -9,6 +9,7 @@
 - ``tally``: what is counted within a piece of work
 - ``debugging``: what is recorded on request only
 - ``parts``: which parts of the toolkit are on
+- ``headroom``: room on the stack for what wraps functions
 - ``redacted``, ``files``: values without secrets, and where files are, for helpers that write files of their own
 """
 

@@ -325,7 +325,7 @@ def test_a_wrong_address_is_explained_and_costs_the_exit_nothing(
     places = {
         "unknown": NOWHERE,
         "grpc": receiver.grpc,
-        "http": receiver.http,
+        "http": f"http://127.0.0.1:{receiver.http_port}",  # localhost has two addresses, and gRPC tells of the last one only
         "tls": receiver.url(protocol).replace("http", "https"),
     }
     telemetry = otel_kit.init_telemetry(

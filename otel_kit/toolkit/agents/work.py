@@ -24,10 +24,10 @@ from opentelemetry.trace import Span, SpanKind
 from otel_kit import _guard, semconv
 from otel_kit.context import calls
 from otel_kit.context.calls import Call
+from otel_kit.context.headroom import Room
 from otel_kit.context.parts import part
 from otel_kit.signals.logs.values import is_a, plain, text
 from otel_kit.toolkit.agents.figures import tracer
-from otel_kit.toolkit.agents.headroom import Room
 
 if TYPE_CHECKING:
     from typing import Self

@@ -10,7 +10,7 @@
   functions · ``function_events``, ``function_tracing``: from Python 3.12 on and before · ``resources``: at intervals
 - ``measure``, ``measured``: what a piece of work took · ``measure_figures``, ``measure_sentence``: in figures, in words
 - ``operations``: what they add up to
-- ``values``: values as bounded text without secrets · ``records``: how this room logs · ``headroom``: room on the stack
+- ``values``: values as bounded text without secrets · ``records``: how this room logs
 """
 
 from __future__ import annotations

@@ -36,16 +36,21 @@ class block:
         ArgumentError: a name is no text, or there is no such variable.
     """
 
+    __slots__ = ("_attributes", "_name", "_names", "_open")
+
     def __init__(self, name: str, /, *, watch: Collection[str] = (), **attributes: Any) -> None:
         if not isinstance(name, str) or not name:
             raise ArgumentError("block(name)", name, "a text")
         self._name, self._attributes = name, attributes
         self._names = _names(watch) if watch else ()
-        self._open: list[tuple[Any, Watch | None]] = []
+        self._open: list[tuple[Any, Watch | None]] | None = (
+            None  # the same block may be entered inside of itself
+        )
 
     def __enter__(self) -> Span:
         if not _code.on:
-            self._open.append(_OFF)
+            if self._open:
+                self._open.append(_OFF)
             return INVALID_SPAN
         frame = _users(sys._getframe(1))
         check_names(frame, self._names)
@@ -58,13 +63,15 @@ class block:
                 watch = Watch(frame, self._names, gate(scope))
         except Exception as error:
             contained(error)
+        if self._open is None:
+            self._open = []
         self._open.append((manager, watch))
         return span
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        manager, watch = self._open.pop()
+        manager, watch = self._open.pop() if self._open else _OFF
         if manager is None:
             return
         if watch is not None:

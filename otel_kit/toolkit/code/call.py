@@ -20,9 +20,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode
 
 from otel_kit import semconv
+from otel_kit.context.headroom import Room
 from otel_kit.signals.logs.levels import INFO, WARNING
 from otel_kit.signals.logs.values import text
-from otel_kit.toolkit.code import headroom
 from otel_kit.toolkit.code.records import contained, say, took, wanted
 from otel_kit.toolkit.code.site import Site, calls
 from otel_kit.toolkit.code.values import kept
@@ -30,8 +30,6 @@ from otel_kit.toolkit.code.values import kept
 _runtime = otel_context._RUNTIME_CONTEXT
 
 DEEPEST = 50  # steps of indentation
-# Frames of ours: of wrappers for each call, and what it takes to emit something inside the innermost one.
-ROOM_EVERY, ROOM_OF_CALL, ROOM_OF_EMITTING = 10, 4, 150
 
 # How many watched calls this one is inside of.
 _depth: ContextVar[int] = ContextVar("otel_kit_call_depth", default=0)
@@ -61,7 +59,8 @@ class Call:
     )
 
     def __init__(self, site: Site, arguments: Mapping[str, Any], level: int, *, steps: bool) -> None:
-        self._site, self._level, self._room = site, level, 0
+        self._site, self._level = site, level
+        self._room: Room | None = None
         self._depth = _depth.get()
         self._attached: Any = None
         self._context: Context | None = None
@@ -184,15 +183,12 @@ class Call:
 
     def _go_deeper(self) -> None:
         self._set = _depth.set(self._depth + 1)
-        if self._depth and not self._depth % ROOM_EVERY:
-            self._room = self._depth * ROOM_OF_CALL + ROOM_OF_EMITTING
-            headroom.take(self._room)
+        self._room = Room()
 
     def _come_back(self) -> None:
         token, self._set = self._set, None
-        room, self._room = self._room, 0
-        if room:
-            headroom.give_back(room)
+        if self._room is not None:
+            self._room.leave()
         try:
             if token is not None:
                 _depth.reset(token)

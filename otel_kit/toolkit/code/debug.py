@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from otel_kit import _guard, semconv
+from otel_kit.context import headroom
 from otel_kit.context.debugging import PRODUCTION, debugging
 from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs.levels import DEBUG
-from otel_kit.toolkit.code import attributes, function_events, function_tracing, headroom
+from otel_kit.toolkit.code import attributes, function_events, function_tracing
 from otel_kit.toolkit.code.functions import Functions
 from otel_kit.toolkit.code.packages import Packages
 from otel_kit.toolkit.code.records import contained

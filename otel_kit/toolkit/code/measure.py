@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import Token
 from time import perf_counter, thread_time
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
@@ -17,6 +16,7 @@ from opentelemetry.trace import Span, StatusCode, Tracer, set_span_in_context
 
 from otel_kit import semconv
 from otel_kit.context import tally
+from otel_kit.context.headroom import Room
 from otel_kit.context.parts import part
 from otel_kit.context.redacted import redacted
 from otel_kit.context.tally import Tally
@@ -24,7 +24,6 @@ from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_meter, get_tracer
 from otel_kit.signals.logs import levels, record
 from otel_kit.signals.logs.caller import code_attributes, module
-from otel_kit.toolkit.code import headroom
 from otel_kit.toolkit.code.measure_figures import Figures, figures
 from otel_kit.toolkit.code.measure_sentence import sentence
 from otel_kit.toolkit.code.operations import add
@@ -36,13 +35,8 @@ MOST_TRACERS = 1000
 _SCOPE = "otel_kit.operations"
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
-# Frames of ours: of wrappers for each call, and what it takes to emit something inside the innermost one.
-ROOM_EVERY, ROOM_OF_CALL, ROOM_OF_EMITTING = 10, 4, 150
-
 code = part("code")
 _tracers: dict[str, Tracer] = {}
-# How many measured calls this one is inside of.
-_depth: ContextVar[int] = ContextVar("otel_kit_measured_depth", default=0)
 
 
 class Plan(NamedTuple):
@@ -83,7 +77,6 @@ class Work:
         "_before",
         "_began",
         "_counting",
-        "_depth",
         "_plan",
         "_ran",
         "_room",
@@ -96,8 +89,7 @@ class Work:
     def __init__(self, plan: Plan, *, steps: bool = False) -> None:
         self._plan, self.tally = plan, Tally()
         self.cpu = self.duration = 0.0
-        self._room = 0
-        self._depth: Token[int] | None = None
+        self._room: Room | None = None
         self._counting: Token[Tally | None] | None = None
         _histogram()  # what the first one imports, and the rules of redaction, are not what the work takes
         self._before = figures()
@@ -109,34 +101,19 @@ class Work:
     def __enter__(self) -> None:
         self._attached = attach(set_span_in_context(self.span))
         self._counting = self.tally.begin_step()
-        self._take_room()
+        self._room = Room()
         self._ran = thread_time()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.cpu += thread_time() - self._ran
-        self._give_room()
+        if self._room is not None:
+            self._room.leave()
         counting, self._counting = self._counting, None
         if counting is not None:
             self.tally.end_step(counting)
             detach(self._attached)
-
-    def _take_room(self) -> None:
-        depth = _depth.get()
-        self._depth = _depth.set(depth + 1)
-        if depth and not depth % ROOM_EVERY:
-            self._room = depth * ROOM_OF_CALL + ROOM_OF_EMITTING
-            headroom.take(self._room)
-
-    def _give_room(self) -> None:
-        token, self._depth = self._depth, None
-        room, self._room = self._room, 0
-        if room:
-            headroom.give_back(room)
-        with suppress(ValueError):  # left in another context than it was entered
-            if token is not None:
-                _depth.reset(token)
 
     def returned(self, result: object = None) -> None:
         """It ended well."""
