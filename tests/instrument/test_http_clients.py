@@ -272,6 +272,7 @@ def test_a_strange_method_makes_no_series(get: Get, far: Service, seen: Captured
         context._SUPPRESS_INSTRUMENTATION_KEY,
         context._SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     ],
+    ids=["the plain word", "of the API", "of the API for HTTP"],
 )
 def test_suppressed_calls_leave_no_trace(get: Get, far: Service, seen: Captured, key: str) -> None:
     """Calls that otel_kit makes while it exports are seen, or carry a trace."""
