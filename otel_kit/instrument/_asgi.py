@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from otel_kit import _guard
+from otel_kit.instrument import _loop
 from otel_kit.instrument._exchange import KEY, Exchange
 from otel_kit.instrument._figures import OURS, Scope
 from otel_kit.instrument._head import AsgiHead, client_of
@@ -49,11 +50,17 @@ async def serve(
     try:
         await app(scope, wires.receive, wires.send)
     except BaseException as error:
-        exchange.failed(error)
+        if not _is_goodbye(error):
+            exchange.failed(error)
         raise
     finally:
         _end(exchange)
         scope.pop(KEY, None)
+
+
+def _is_goodbye(error: BaseException) -> bool:
+    """Frameworks raise where the application listens to a websocket and its client has closed it, as clients do."""
+    return type(error).__name__ == "WebSocketDisconnect" and getattr(error, "code", 0) in _CLOSED_NORMALLY
 
 
 async def watch(
@@ -109,6 +116,10 @@ def _end(exchange: Exchange) -> None:
             exchange.head.client = client
         exchange.describe()
         exchange.tell()
+        if exchange.age >= _loop.Threshold.seconds:
+            _loop.served(
+                exchange.head.raw.get("endpoint") if exchange.seconds >= _loop.Threshold.seconds else None
+            )
         exchange.leave()
     except Exception as error:
         _guard.contained("instrument.asgi", error)
@@ -173,7 +184,7 @@ class _Wires:
 
     def _noted(self, message: Message) -> tuple[Message, bool]:
         kind, exchange = message["type"], self._exchange
-        if kind == "http.response.start":
+        if kind in ("http.response.start", "websocket.http.response.start"):
             self._trailers = message.get("trailers", False)
             return self._started(message, message["status"]), False
         if kind == "http.response.body":
@@ -183,6 +194,10 @@ class _Wires:
             return self._started(message, 101), False
         if kind == "websocket.send":
             exchange.response.add(message.get("bytes") or (message.get("text") or "").encode())
+        elif kind == "websocket.http.response.body":
+            exchange.response.add(message.get("body") or b"")
+        elif kind == "websocket.close" and not exchange.status:
+            exchange.answered(403, {})  # that is how servers refuse the handshake then
         return message, kind == "http.response.pathsend" or (
             kind == "http.response.trailers" and not message.get("more_trailers")
         )

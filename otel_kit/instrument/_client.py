@@ -40,6 +40,7 @@ _SUPPRESSED = (
 _runtime = otel_context._RUNTIME_CONTEXT
 _emitted = Instruments(SCOPE)
 # The program's own value of these wins: it knows what the service expects.
+_SENT = "_otel_kit_sent"  # where headers keep what a call has added to them
 _ONLY_IF_MISSING = frozenset(("x-request-id", "x-correlation-id"))
 
 
@@ -53,7 +54,9 @@ def call_inside() -> Call | None:
     """The call that is being made here, unless the program's own code has begun something inside of it."""
     context = _runtime.get_current()
     call = context.get(_CALL_KEY)
-    return call if isinstance(call, Call) and context.get(_SPAN_KEY) is call.span else None
+    if not isinstance(call, Call) or call.is_over:  # threads and tasks that a call began outlive it
+        return None
+    return call if context.get(_SPAN_KEY) is call.span else None
 
 
 def is_suppressed() -> bool:
@@ -88,14 +91,16 @@ class Call:
         span: the client span.
         maker: what :func:`begin` was given.
         status: of the last answer, 0 while there is none.
+        is_over: whether it has ended.
     """
 
-    __slots__ = ("_begun", "_counted", "_resent", "_sent", "_token", "maker", "span", "status")
+    __slots__ = ("_begun", "_counted", "_resent", "_sent", "_token", "is_over", "maker", "span", "status")
 
     def __init__(self, method: str, url: str, headers: Any, maker: object) -> None:
         context = _runtime.get_current()
         self.maker, self.status, self._resent = maker, 0, 0
-        self._sent: dict[str, str] = {}
+        self.is_over = False
+        self._sent: dict[str, str] = dict(getattr(headers, _SENT, ()))
         shown, place = described(url)
         self._counted, name = _counted(method, place, context.get(_TEMPLATE_KEY))
         given = {**self._counted, semconv.URL_FULL: shown}
@@ -145,18 +150,20 @@ class Call:
             _guard.contained("instrument.client", problem)
 
     def _propagate(self, headers: Any, place: Place) -> None:
-        if current().allows(place.address, place.port):
-            carrier: dict[str, str] = {}
-            propagate.inject(carrier)
-            for name, value in carrier.items():
-                if name not in _ONLY_IF_MISSING or name not in headers:
-                    headers[name] = value
-                    self._sent[name] = value
-            return
-        # Clients copy the headers of the first request to the one after a redirect.
+        # Clients copy the headers of the first request to the one after a redirect; programs send a request again.
         for name, value in self._sent.items():
             if headers.get(name) == value:
                 del headers[name]
+        if not current().allows(place.address, place.port):
+            return
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        for name, value in carrier.items():
+            if name not in _ONLY_IF_MISSING or name not in headers:
+                headers[name] = value
+                self._sent[name] = value
+        with suppress(AttributeError):  # aiohttp's, which are not the program's own
+            setattr(headers, _SENT, self._sent)
 
     # -- its end
 
@@ -191,6 +198,9 @@ class Call:
             kind = self._counted[semconv.ERROR_TYPE] = type_name(error)
             if isinstance(error, Exception):
                 self.span.set_attributes({semconv.ERROR_TYPE: kind, **brief_of(error)})
+                if status := _status_in(error):
+                    self.span.set_attribute(semconv.HTTP_RESPONSE_STATUS_CODE, status)
+                    self._counted[semconv.HTTP_RESPONSE_STATUS_CODE] = status
                 # An event and no log record: a program that catches this has dealt with it. No stack either: it
                 # would show the client library's inside, and costs more than the rest of the span.
                 message = _text(error)
@@ -205,6 +215,7 @@ class Call:
         self._over()
 
     def _over(self) -> None:
+        self.is_over = True
         try:
             # Still in the span's context, so that the exemplar points at it.
             duration = perf_counter() - self._begun
@@ -256,6 +267,13 @@ def _recorded(side: str, headers: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in headers.items()
         if records(side, str(name))
     }
+
+
+def _status_in(error: BaseException) -> int:
+    """Of the answer that an exception brings along, where the program has its client raise for a status; else 0."""
+    answer = getattr(error, "response", error)
+    status = getattr(answer, "status_code", None) or getattr(answer, "status", None)
+    return status if isinstance(status, int) and 100 <= status <= 599 else 0
 
 
 def _text(error: BaseException) -> str:

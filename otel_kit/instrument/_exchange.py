@@ -78,16 +78,18 @@ class Exchange:
         prefix: of the applications that the one with the route is mounted in.
         status: of the response, 0 while there is none.
         error: what went wrong at the server.
+        raised: an exception that left the route; the reason of a 5xx, should it become one.
         request, response: the bodies.
         disconnected: the client left before the response was complete.
         late_ids: ids that were bound in the course of the request.
         excluded: the path has no spans.
+        seconds: from begin to end, 0 while it goes on.
     """
 
     __slots__ = (
         "_attached", "_begun", "_begun_ids", "_bound", "_gather", "_given", "_ids", "_kinds", "_over", "_scope", "_span",
-        "_told", "_web", "disconnected", "error", "excluded", "head", "is_websocket", "late_ids", "own", "prefix", "request",
-        "response", "response_headers", "route", "status",
+        "_told", "_web", "disconnected", "error", "excluded", "head", "is_websocket", "late_ids", "own", "prefix", "raised",
+        "request", "response", "response_headers", "route", "seconds", "status",
     )  # fmt: skip
 
     def __init__(self, head: Head, *, own: bool, websocket: bool = False, scope: Scope = OURS) -> None:
@@ -95,6 +97,8 @@ class Exchange:
         self.head, self.own, self.is_websocket, self._scope = head, own, websocket, scope
         self.route, self.prefix, self.status = "", "", 0
         self.error: BaseException | None = None
+        self.raised: BaseException | None = None
+        self.seconds = 0.0
         self.disconnected = self._over = self._told = False
         self.late_ids: dict[str, Any] = {}
         self.request, self.response = Body(web.body_bytes), Body(web.body_bytes)
@@ -137,6 +141,7 @@ class Exchange:
         """Undo :meth:`enter`, in the same contextvars context."""
         if self._attached is not None:
             otel_context.detach(self._attached)
+        self.raised = None
         self._gather.__exit__()
         self._bound.__exit__(None, None, None)
 
@@ -157,7 +162,7 @@ class Exchange:
 
     def handled(self) -> None:
         """The application answers an exception that is being handled with a 5xx; that is its reason."""
-        self.error = self.error or sys.exc_info()[1]
+        self.error = self.error or sys.exc_info()[1] or self.raised
 
     def failed(self, error: BaseException) -> None:
         """An exception left the application."""
@@ -188,8 +193,9 @@ class Exchange:
         if self._over:
             return
         self._over = True
+        self.seconds = perf_counter() - self._begun
         try:
-            self._describe(perf_counter() - self._begun)
+            self._describe(self.seconds)
         except Exception as error:
             _guard.contained("instrument.http", error)
 
@@ -203,6 +209,8 @@ class Exchange:
         kinds = self._kinds = self._outcome()
         # What the application did not read has a length all the same.
         self.request.length = self.request.length or _number(self.head.header("content-length"))
+        if self.head.method == "HEAD":
+            self.response.length = 0  # the server keeps it to itself
         self._span.set_attributes(self._late())
         if self.own:
             self._span.set_attributes(kinds)
@@ -213,6 +221,9 @@ class Exchange:
             self._span.set_attributes(place)
             if self.own:
                 _note(self._span, self.error, place)
+            elif 0 < self.status < 500:
+                # It broke off, which the framework does not see where a middleware completes the response.
+                self._span.set_status(StatusCode.ERROR, _sentence(self.error))
         if not self.is_websocket:
             self._count(seconds, _counted(*self._given.items(), *kinds.items()))
         if self.own:
@@ -279,6 +290,11 @@ class Exchange:
     def is_over(self) -> bool:
         """Whether the response was complete, or given up."""
         return self._over
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began, also when it is over: work may follow the response."""
+        return perf_counter() - self._begun
 
     @property
     def outcome(self) -> dict[str, Any]:

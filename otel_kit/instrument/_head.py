@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 Place = tuple[str, int | None]
 
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+LONGEST_AUTHORITY = 253 + len(":65535")
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -117,9 +118,13 @@ def client_of(scope: Any) -> str:
     return str(client[0] or "") if client else ""
 
 
-@lru_cache(maxsize=1024)
 def place_of(authority: str, scheme: str) -> Place:
-    """Address and port of a Host header; neither of one that cannot be read."""
+    """Address and port of a Host header; neither of one that cannot be read, or is longer than a name can be."""
+    return _place(authority, scheme) if len(authority) <= LONGEST_AUTHORITY else ("", None)
+
+
+@lru_cache(maxsize=1024)
+def _place(authority: str, scheme: str) -> Place:
     try:
         url = urlsplit(f"//{authority}")
         if not url.hostname or url.path or url.query or url.fragment or url.username is not None:

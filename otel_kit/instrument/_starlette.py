@@ -11,7 +11,8 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from otel_kit import _guard
-from otel_kit.instrument._asgi import NATIVE, AsgiScope, Receive, Send, is_request, serve
+from otel_kit.instrument import _loop
+from otel_kit.instrument._asgi import NATIVE, AsgiScope, Message, Receive, Send, is_request, serve
 from otel_kit.instrument._exchange import KEY, Exchange
 from otel_kit.instrument._figures import OURS, Scope
 
@@ -103,20 +104,48 @@ def _tells_itself(app: Any) -> bool:
 def _routing(original: Any) -> Any:
     async def handle(route: Any, scope: AsgiScope, receive: Receive, send: Send) -> None:
         exchange = _note(scope, route.path_format, mounted=False)
-        await original(route, scope, receive, _noting(exchange, send) if exchange else send)
+        if exchange is None:
+            await original(route, scope, receive, send)
+            return
+        wire = _Wire(exchange, send, route.endpoint)
+        try:
+            await original(route, scope, receive, wire)
+        except Exception as error:
+            wire.broke(error)
+            raise
 
     return handle
 
 
-def _noting(exchange: Exchange, send: Send) -> Send:
-    """A middleware may send the response on from another task, where nothing is known of the exception behind it."""
+class _Wire:
+    """What a route sends.
 
-    async def noted(message: Any) -> None:
-        if message["type"] == "http.response.start" and message["status"] >= 500:
-            exchange.handled()
-        await send(message)
+    A middleware may send it on from another task, where nothing is known of the exception behind it, and may complete what
+    broke off.
+    """
 
-    return noted
+    __slots__ = ("_endpoint", "_exchange", "_is_due", "_send")
+
+    def __init__(self, exchange: Exchange, send: Send, endpoint: Any) -> None:
+        self._exchange, self._send, self._endpoint, self._is_due = exchange, send, endpoint, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._is_due = True
+            if self._exchange.age >= _loop.Threshold.seconds:
+                _loop.served(self._endpoint)
+            if message["status"] >= 500:
+                self._exchange.handled()
+        elif message["type"] == "http.response.body":
+            self._is_due = bool(message.get("more_body"))
+        await self._send(message)
+
+    def broke(self, error: Exception) -> None:
+        """The route raised. What has begun to go out cannot become the answer of an exception handler any more."""
+        if self._is_due:
+            self._exchange.failed(error)
+        else:
+            self._exchange.raised = error
 
 
 def _mounting(original: Any) -> Any:

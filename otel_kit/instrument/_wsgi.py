@@ -22,8 +22,9 @@ App = Callable[[Environ, Any], Iterable[bytes]]
 
 
 def is_request(environ: Environ) -> bool:
-    """Whether this is a request that nobody watches yet."""
-    return KEY not in environ
+    """Whether this is a request that nobody watches. A program may have the same environ served once more."""
+    exchange = environ.get(KEY)
+    return exchange is None or exchange.is_over
 
 
 def serve(app: App, environ: Environ, start_response: Any, *, own: bool = True) -> Iterable[bytes]:
@@ -95,6 +96,10 @@ def _end(exchange: Exchange, error: BaseException | None = None) -> None:
     try:
         if error is not None:
             exchange.failed(error)
+            if not exchange.response.length:
+                exchange.status = (
+                    0  # servers send the status with the first part: they answer by themselves now
+                )
         # A middleware such as werkzeug's ProxyFix may have learned who it really was.
         exchange.head.client = exchange.head.raw.get("REMOTE_ADDR") or exchange.head.client
         exchange.describe()
@@ -104,12 +109,12 @@ def _end(exchange: Exchange, error: BaseException | None = None) -> None:
 
 
 def _starter(exchange: Exchange, start_response: Any) -> Any:
-    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any, **named: Any) -> Any:
         try:
             headers = [*headers, *_answered(exchange, status, headers)]
         except Exception as error:
             _guard.contained("instrument.wsgi", error)
-        write = start_response(status, headers, *rest)
+        write = start_response(status, headers, *rest, **named)
 
         def counted(part: bytes) -> object:
             exchange.response.add(part)
@@ -136,7 +141,7 @@ def _watched(parts: Any, exchange: Exchange, context: contextvars.Context, file_
         except Exception:
             context.run(_end, exchange)
         return parts
-    return _Response(parts, exchange, context)
+    return (_Sized if hasattr(parts, "__len__") else _Response)(parts, exchange, context)
 
 
 def _closed(exchange: Exchange, context: contextvars.Context, close: Any) -> None:
@@ -198,6 +203,15 @@ class _Response:
         """Some servers stop where Content-Length is reached, or ask for no part of an answer to HEAD."""
         length = self._exchange.response_headers.get("content-length", "")
         return self._exchange.head.method == "HEAD" or length == str(self._exchange.response.length)
+
+
+class _Sized(_Response):
+    """Of an application that says how many parts there are: a server can tell the length of a single one."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 class _Input:

@@ -22,7 +22,7 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 
 from otel_kit import _guard, semconv
 from otel_kit.context.place import is_users
-from otel_kit.instrument._loop import Threshold
+from otel_kit.instrument._loop import Threshold, last
 from otel_kit.signals.logs import levels
 
 LOGGER = "otel_kit.asyncio"
@@ -53,7 +53,7 @@ def instrument() -> None:
             original(handle)
             seconds = monotonic() - begun
             if seconds >= Threshold.seconds:
-                _tell(handle, seconds, len(sys.modules) - modules)
+                _tell(handle, begun, seconds, len(sys.modules) - modules)
             # The traceback of a task that failed holds this frame, and through it the task: it would never be told.
             del handle
 
@@ -71,14 +71,17 @@ def undo() -> None:
             _run = None
 
 
-def _tell(handle: Any, seconds: float, new: int) -> None:
+def _tell(handle: Any, begun: float, seconds: float, new: int) -> None:
     try:
         imported = _of_the_program(list(sys.modules)[-new:]) if new > 0 else 0
         is_explained = seconds - imported * IMPORT_SECONDS < Threshold.seconds
         severity = SeverityNumber.DEBUG if is_explained else SeverityNumber.WARN
         if levels.threshold(LOGGER) <= (levels.DEBUG if is_explained else levels.WARNING):
             # In the callback's own context: the record belongs to the request that held up the others.
-            handle._context.run(_emit, handle._callback, seconds, imported, severity)
+            served = last if last.at >= begun else None
+            context = handle._context if served is None or served.context is None else served.context
+            endpoint = served.endpoint if served is not None else None
+            context.run(_emit, handle._callback, endpoint, seconds, imported, severity)
     except Exception as error:
         _guard.contained("instrument.asyncio", error)
 
@@ -88,9 +91,9 @@ def _of_the_program(modules: list[str]) -> int:
     return sum(root not in _OURS and root not in sys.stdlib_module_names for root in roots)
 
 
-def _emit(callback: Any, seconds: float, imported: int, severity: SeverityNumber) -> None:
+def _emit(callback: Any, endpoint: Any, seconds: float, imported: int, severity: SeverityNumber) -> None:
     task = _task_of(callback)
-    place, name = _place_of(task.get_coro() if task is not None else callback)
+    place, name = _place_of(endpoint or (task.get_coro() if task is not None else callback))
     attributes = {semconv.ASYNCIO_DURATION: seconds, **place}
     if task is not None:
         attributes[semconv.ASYNCIO_TASK_NAME] = task.get_name()[:LONGEST]

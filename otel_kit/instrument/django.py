@@ -132,6 +132,15 @@ def _resolving(original: Any) -> Any:
     return resolve_request
 
 
+def _handling(original: Any) -> Any:
+    def process_exception_by_middleware(handler: Any, exception: Any, request: Any) -> Any:
+        if exchange := _exchange(request):
+            exchange.raised = exception  # a middleware may have an answer to it
+        return original(handler, exception, request)
+
+    return process_exception_by_middleware
+
+
 def _failed(request: Any = None, **_: Any) -> None:
     error = sys.exc_info()[1]
     if error is not None and (exchange := _exchange(request)):
@@ -156,6 +165,7 @@ def route_of(pattern: str) -> str:
 
 _HOOKS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("django.core.handlers.base", "BaseHandler", "resolve_request", _resolving),
+    ("django.core.handlers.base", "BaseHandler", "process_exception_by_middleware", _handling),
     ("django.core.handlers.wsgi", "WSGIHandler", "__call__", _entering_wsgi),
     ("django.core.handlers.asgi", "ASGIHandler", "__call__", _entering_asgi),
     ("django.test.client", "ClientHandler", "__call__", _entering_client),

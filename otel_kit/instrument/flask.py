@@ -1,8 +1,8 @@
-"""Flask: our own hooks, around ``Flask.__call__`` and on two of Flask's signals; no package of contrib's.
+"""Flask: our own hooks, around two of Flask's methods and on two of its signals; no package of contrib's.
 
 ``Flask.__call__`` is where a server enters every app, whenever it was made. ``request_started`` tells the route,
-``got_request_exception`` the exception that becomes a 500. An app that the program handed to contrib's instrumentor
-itself is left to that; then only ids and the access log record are added.
+``got_request_exception`` the exception that becomes a 500, ``handle_user_exception`` one that the app has a handler for. An
+app that the program handed to contrib's instrumentor itself is left to that; then only ids and the access log record are added.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_kit.instrument import _wsgi
 from otel_kit.instrument._exchange import KEY, Exchange
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 _lock = threading.RLock()
 _apps: weakref.WeakSet[Any] = weakref.WeakSet()
 _call: Callable[..., Any] | None = None
+_handle: Callable[..., Any] | None = None
 
 
 class _State:
@@ -45,7 +49,7 @@ def instrument(app: Any = None) -> Any:
 
 def undo() -> None:
     """Turn it off again, for all apps."""
-    global _call
+    global _call, _handle
     with _lock:
         _State.everywhere = False
         _apps.clear()
@@ -54,13 +58,14 @@ def undo() -> None:
         from flask import Flask, got_request_exception, request_started
 
         setattr(Flask, "__call__", _call)  # noqa: B010  (mypy knows that methods are not assigned to)
-        _call = None
+        setattr(Flask, "handle_user_exception", _handle)  # noqa: B010
+        _call = _handle = None
         request_started.disconnect(_started)
         got_request_exception.disconnect(_failed)
 
 
 def _install() -> None:
-    global _call
+    global _call, _handle
     if _call is not None:
         return
     from flask import Flask, got_request_exception, request_started
@@ -75,8 +80,21 @@ def _install() -> None:
         return _wsgi.serve(lambda *args: original(app, *args), environ, start_response, own=own)
 
     setattr(Flask, "__call__", call)  # noqa: B010
+    _handle = Flask.handle_user_exception
+    setattr(Flask, "handle_user_exception", _handling(_handle))  # noqa: B010
     request_started.connect(_started)
     got_request_exception.connect(_failed)
+
+
+def _handling(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def handle(app: Flask, e: Exception, *args: Any) -> Any:
+        # Flask sends the handler's answer when it has left the exception behind. One of werkzeug's is an answer itself.
+        if not hasattr(e, "get_response") and (exchange := _exchange()):
+            exchange.raised = e
+        return original(app, e, *args)
+
+    return handle
 
 
 def _exchange() -> Exchange | None:

@@ -79,7 +79,11 @@ def _starting(original: Any) -> Any:
 
 
 def _submitting(original: Any) -> Any:
-    def submit(pool: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return original(pool, Carried(function, packed()) if _on else function, *args, **kwargs)
+    def submit(pool: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if _on and args:
+            args = (Carried(args[0], packed()), *args[1:])
+        elif _on and "func" in kwargs:  # pools take the job by name, too
+            kwargs["func"] = Carried(kwargs["func"], packed())
+        return original(pool, *args, **kwargs)
 
     return submit

@@ -180,6 +180,54 @@ def test_a_websocket_that_breaks_shows_it(captured: Any) -> None:
     assert not points(captured, "http.server.request.duration")
 
 
+def test_a_websocket_that_is_refused_has_its_status(captured: Any) -> None:
+    """A handshake that the application refuses looks like one that was never answered."""
+
+    async def closing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.close", "code": 1008})
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.http.response.start", "status": 429, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"later"})
+
+    for app in (closing, answering):
+        call(instrument.asgi(app), type="websocket", scheme="wss")
+    statuses = [span.attributes["http.response.status_code"] for span in server_spans(captured)]
+    assert statuses == [403, 429]
+    assert [record.attributes["http.response.status_code"] for record in access_logs(captured)] == statuses
+
+
+def test_a_client_that_says_goodbye_is_no_error(captured: Any) -> None:
+    """A websocket that its client closed is an error, because the framework tells its application by an exception."""
+    websockets = pytest.importorskip("starlette.websockets")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        websocket = websockets.WebSocket(scope, receive, send)
+        await websocket.accept()
+        await websocket.receive_text()
+
+    for code in (1000, 1006):
+        received = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": code}]
+        with pytest.raises(websockets.WebSocketDisconnect):
+            call(instrument.asgi(app), received, type="websocket", scheme="wss")
+    polite, broken = server_spans(captured)
+    assert "error.type" not in polite.attributes
+    assert broken.attributes["error.type"].endswith("WebSocketDisconnect")
+    assert [record.severity_text for record in access_logs(captured)] == ["INFO", "ERROR"]
+
+
+def test_the_answer_to_head_has_no_body(captured: Any) -> None:
+    """What the server keeps to itself is told as sent."""
+    call(instrument.asgi(answering()), method="HEAD")
+    assert "http.response.body.size" not in server_spans(captured)[0].attributes
+
+
+def test_a_host_that_can_be_none_is_not_kept(captured: Any) -> None:
+    """Whoever sends long Host headers fills the memory and the attributes with them."""
+    call(instrument.asgi(answering()), headers=[(b"host", b"h" * 30_000)])
+    assert "server.address" not in server_spans(captured)[0].attributes
+
+
 def test_a_fastapi_inside_tells_nothing_twice() -> None:
     """A FastAPI application inside a wrapper of the program's choice has two spans or durations."""
     fastapi = pytest.importorskip("fastapi")

@@ -113,6 +113,18 @@ def test_a_job_of_a_pool_has_what_its_submitter_had(seen: Captured) -> None:
         assert pool.apply(where) == ({}, 0)
 
 
+def test_a_pool_takes_its_job_by_name_too(seen: Captured) -> None:
+    """A call that multiprocessing allows raises, or its job has not what its submitter had."""
+    with multiprocessing.get_context("fork").Pool(1) as pool, otel_kit.bind(request_id="second"):
+        expected = here()
+        assert pool.apply_async(func=where).get(10) == expected
+        assert list(pool.imap(func=where, iterable=[1])) == [expected]
+        assert list(pool.imap_unordered(func=where, iterable=[1])) == [expected]
+        assert pool.map_async(func=where, iterable=[1]).get(10) == [expected]
+        with pytest.raises(TypeError, match="func"):
+            pool.apply_async()
+
+
 def test_off_is_off(seen: Captured) -> None:
     """Something follows after undo."""
     multiprocessing_file.undo()

@@ -37,6 +37,23 @@ def broken(request: Any) -> HttpResponse:
     raise ZeroDivisionError("on purpose")
 
 
+def sorry(request: Any) -> HttpResponse:
+    raise LookupError("on purpose")
+
+
+class Sorry:
+    """A middleware that has an answer to an exception."""
+
+    def __init__(self, get_response: Any) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        return self._get_response(request)
+
+    def process_exception(self, request: Any, error: Exception) -> HttpResponse | None:
+        return HttpResponse("sorry", status=502) if isinstance(error, LookupError) else None
+
+
 def stream(request: Any) -> StreamingHttpResponse:
     return StreamingHttpResponse(b"x" * 100 for _ in range(3))
 
@@ -52,17 +69,19 @@ def _set_up() -> None:
         path("shop/", include([path("orders/<int:number>/", Order.as_view())])),
         re_path(r"^items/(?P<item>\w+)$", lambda request, item: HttpResponse(item)),
         path("broken", broken),
+        path("sorry", sorry),
         path("stream", stream),
         path("calm", calm),
         path("health", lambda request: HttpResponse("fine")),
     ]
+    urls.Sorry = Sorry  # type: ignore[attr-defined]
     sys.modules["shop_urls"] = urls
     settings.configure(
         ALLOWED_HOSTS=["*"],
         ROOT_URLCONF="shop_urls",
         SECRET_KEY="-",
         LOGGING_CONFIG=None,
-        MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+        MIDDLEWARE=["django.middleware.common.CommonMiddleware", "shop_urls.Sorry"],
     )
     django.setup()
 
@@ -127,6 +146,17 @@ def test_requests_are_told(captured: Any, kind: str) -> None:
     assert spans["/calm"].attributes["session.id"] == "s1"
     assert sum(p.count for p in points(captured, "http.server.request.duration")) == 7
     assert sum(p.value for p in points(captured, "http.server.active_requests")) == 0
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_what_a_middleware_answers_has_its_reason(captured: Any, kind: str) -> None:
+    """An exception that a middleware turns into a 5xx is lost: neither its type nor the line is known."""
+    with application(kind) as address:
+        assert requests.get(f"{address}/sorry", timeout=10).status_code == 502
+        wait_for(lambda: access_logs(captured))
+    [span] = server_spans(captured)
+    assert span.attributes["error.type"] == "LookupError"
+    assert span.attributes["code.line.number"] == sorry.__code__.co_firstlineno + 1
 
 
 def test_django_s_test_client_is_seen(captured: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -264,6 +265,64 @@ def test_starlette_with_classes_mounts_and_background_tasks(captured: Any) -> No
     assert (first.name, second.name) == ("GET /shop/items/{item}", "POST /shop/items/{item}")
     assert second.attributes["http.response.status_code"] == 405
     assert first.end_time - first.start_time < 0.2e9
+
+
+def test_what_breaks_off_behind_a_middleware_is_an_error(captured: Any) -> None:
+    """A stream that raised is fine, or a 500 has no reason, because a middleware sends the response from another task."""
+
+    async def broken(request: Any) -> StreamingResponse:
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"x"
+            raise ZeroDivisionError("on purpose")
+
+        return StreamingResponse(parts())
+
+    async def inner(request: Any) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    async def late(request: Any) -> PlainTextResponse:
+        return PlainTextResponse("fine", background=BackgroundTask(inner, request))
+
+    native, plain = FastAPI(), Starlette(routes=[Route("/", broken)])
+    for app in (native, plain):
+        app.add_middleware(BaseHTTPMiddleware, dispatch=_pass)
+        app.add_route("/stream", broken)
+        app.add_route("/late", late)
+        app.mount("/inner", Starlette(routes=[Route("/", inner)]))
+        client = starlette_testclient.TestClient(app, raise_server_exceptions=False)
+        for where in ("/stream", "/inner/", "/late"):
+            client.get(where)
+    found = [
+        (span.status.status_code.name, "code.line.number" in span.attributes)
+        for span in server_spans(captured)
+    ]
+    assert found == [("ERROR", True), ("ERROR", True), ("UNSET", False)] * 2
+    levels = [record.severity_text for record in access_logs(captured)]
+    assert levels == ["ERROR", "ERROR", "INFO"] * 2
+
+
+@pytest.mark.parametrize("middleware", [False, True])
+def test_a_handler_that_holds_the_loop_up_is_named_in_its_trace(middleware: bool) -> None:
+    """The server's function is named, without a trace, because the step ended with the request or in a middleware."""
+
+    async def careless(request: Any) -> PlainTextResponse:
+        time.sleep(0.15)
+        return PlainTextResponse("fine")
+
+    app = Starlette(routes=[Route("/", careless)])
+    if middleware:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=_pass)
+    with capture(instrument=["starlette", "asyncio"]) as captured, asgi_server(app) as address:
+        requests.get(address, timeout=10)
+        wait_for(lambda: len(server_spans(captured)) == 1)
+        told = wait_for(lambda: [r for r in captured.logs if r.event_name == "otel_kit.asyncio.blocked"])
+    [span] = server_spans(captured)
+    named = [r for r in told if r.attributes["code.function.name"].endswith("careless")]
+    assert [(record.trace_id, record.span_id) for record in named] == [
+        (span.context.trace_id, span.context.span_id)
+    ]
+    assert named[0].attributes["code.line.number"] == careless.__code__.co_firstlineno
+    assert named[0].attributes["otel_kit.request.id"] == span.attributes["otel_kit.request.id"]
 
 
 def test_one_application_alone() -> None:

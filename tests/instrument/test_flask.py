@@ -67,17 +67,21 @@ def test_hooks_errors_and_unknown_paths(program: Program) -> None:
         app.get("/ok", endpoint="ok")(lambda: "fine")
         app.get("/broken", endpoint="broken")(lambda: 1 / 0)
         app.get("/gone", endpoint="gone")(lambda: abort(410))
+        app.get("/away", endpoint="away")(lambda: abort(503))
+        app.get("/handled", endpoint="handled")(lambda: {}["a"])
+        app.errorhandler(KeyError)(lambda error: ("sorry", 502))
         @app.get("/stream")
         def stream():
             return (str(i) for i in range(3))
         observe(); instrument_all()
         client = app.test_client()
         app.logger.disabled = True
-        for path in ("/ok", "/ok?deny=1", "/broken", "/gone", "/nowhere/at/all", "/stream"):
+        for path in ("/ok", "/ok?deny=1", "/broken", "/gone", "/away", "/handled", "/nowhere/at/all", "/stream"):
             client.get(path).get_data()
         found = spans()
         show(
             spans=[[s.name, s.attributes["http.response.status_code"], s.status.status_code.name] for s in found],
+            reasons=[s.attributes["error.type"] for s in found if "error.type" in s.attributes],
             inside=inside,
             after=current(),
             active=[p.value for p in metric("http.server.active_requests")],
@@ -91,13 +95,16 @@ def test_hooks_errors_and_unknown_paths(program: Program) -> None:
         ["GET /ok", 403, "UNSET"],
         ["GET /broken", 500, "ERROR"],
         ["GET /gone", 410, "UNSET"],
+        ["GET /away", 503, "ERROR"],
+        ["GET /handled", 502, "ERROR"],
         ["GET", 404, "UNSET"],
         ["GET /stream", 200, "UNSET"],
     ]
-    assert seen["inside"] == [True] * 12
+    assert seen["reasons"] == ["ZeroDivisionError", "503", "KeyError"]
+    assert seen["inside"] == [True] * 16
     assert seen["after"] is False
     assert seen["active"] == [0]
-    assert seen["durations"] == 6
+    assert seen["durations"] == 8
 
 
 def test_first_requests_at_the_same_moment(program: Program) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator
@@ -298,6 +299,82 @@ def test_an_unsampled_call_is_still_counted(get: Get, far: Service) -> None:
         assert clients(seen) == []
         assert durations(seen)[0].count == 1
         assert far.headers()[0]["traceparent"].endswith(("-00", "-02"))
+
+
+def raising(library: str, url: str) -> None:
+    """A call by a client that the program has raise for a status."""
+    import aiohttp
+    import httpx
+    import requests
+
+    if library == "requests":
+        with requests.Session() as session:
+            session.hooks["response"].append(lambda response, *_, **__: response.raise_for_status())
+            session.get(url)
+    elif library == "httpx":
+        hooks: Any = {"response": [lambda response: response.raise_for_status()]}
+        with httpx.Client(event_hooks=hooks, trust_env=False) as client:
+            client.get(url)
+    else:
+
+        async def get() -> None:
+            async with aiohttp.ClientSession(raise_for_status=True) as session:
+                await session.get(url)
+
+        asyncio.run(get())
+
+
+@pytest.mark.parametrize("get", ["requests", "httpx", "aiohttp"], indirect=True)
+def test_a_client_that_raises_for_a_status_has_it(
+    get: Get, far: Service, seen: Captured, request: pytest.FixtureRequest
+) -> None:
+    """A refusal that the client turns into an exception has lost its status, on the span or in the metric."""
+    with pytest.raises(Exception, match="404"):
+        raising(request.node.callspec.params["get"], f"{far.url}/ok?status=404")
+    (point,) = durations(seen)
+    (span,) = clients(seen)
+    for facts in (span.attributes, point.attributes):
+        assert facts["http.response.status_code"] == 404
+        assert "." in facts["error.type"]
+
+
+@pytest.mark.parametrize("get", ["requests", "httpx"], indirect=True)
+def test_a_request_that_is_sent_again_has_what_holds_then(
+    get: Get, far: Service, seen: Captured, request: pytest.FixtureRequest
+) -> None:
+    """A request object of the program's keeps ids and trace of its first call for all further ones."""
+    import httpx
+    import requests
+
+    if request.node.callspec.params["get"] == "requests":
+        session = requests.Session()
+        prepared: Any = session.prepare_request(requests.Request("GET", f"{far.url}/ok"))
+    else:
+        session = httpx.Client(trust_env=False)  # type: ignore[assignment]
+        prepared = session.build_request("GET", f"{far.url}/ok")  # type: ignore[attr-defined]
+    with session:
+        for request_id in ("r-1", "r-2"):
+            with otel_kit.bind(request_id=request_id):
+                session.send(prepared)
+        _client_choice.use(Client(propagate_to=()))
+        session.send(prepared)
+    first, second, third = far.headers()
+    assert (first["x-request-id"], second["x-request-id"]) == ("r-1", "r-2")
+    assert first["traceparent"] != second["traceparent"]
+    assert not {"x-request-id", "traceparent"} & third.keys()
+
+
+@pytest.mark.parametrize("get", ["urllib3"], indirect=True)
+def test_what_a_call_began_has_calls_of_its_own(get: Get, far: Service, seen: Captured) -> None:
+    """A thread that was started inside of a call is taken for that call as long as it lives."""
+    from otel_kit.instrument._client import begin
+
+    call = begin("GET", far.url, {})
+    assert call is not None
+    inside = contextvars.copy_context()
+    call.answered(200)
+    assert inside.run(get, f"{far.url}/ok") == 200
+    assert len(clients(seen)) == 2
 
 
 def test_off_is_off(get: Get, far: Service, seen: Captured) -> None:

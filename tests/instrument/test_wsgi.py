@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import sys
 from collections.abc import Iterator
 from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -137,6 +138,63 @@ def test_errors_in_the_call_and_in_the_middle(captured: Any) -> None:
             call(instrument.wsgi(app))
     assert [span.attributes["error.type"] for span in server_spans(captured)] == ["KeyError"] * 2
     assert [span.status.status_code.name for span in server_spans(captured)] == ["ERROR"] * 2
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_application_may_answer_anew(captured: Any, named: bool) -> None:
+    """An application that takes its answer back breaks, or is told with the first one."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        try:
+            raise KeyError("gone")
+        except KeyError:
+            # PEP 3333 asks for positions; servers, and so programs, know the name.
+            info = {"exc_info": sys.exc_info()} if named else {}
+            start_response("500 Oops", [], *([] if named else [sys.exc_info()]), **info)
+        return [b"sorry"]
+
+    assert call(instrument.wsgi(app))[1] == b"sorry"
+    [span] = server_spans(captured)
+    assert (span.attributes["http.response.status_code"], span.attributes["error.type"]) == (500, "KeyError")
+
+
+def test_a_status_that_was_never_sent_is_not_told(captured: Any) -> None:
+    """A request that failed before its first part has the status that the application meant, and nobody got."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        raise KeyError("gone")
+
+    def late(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        raise KeyError("gone")
+        yield b""
+
+    for each in (app, late):
+        with pytest.raises(KeyError):
+            call(instrument.wsgi(each))
+    assert not any("http.response.status_code" in span.attributes for span in server_spans(captured))
+
+
+def test_a_server_can_tell_the_length_of_a_single_part(captured: Any) -> None:
+    """A response that was a list has no length any more, so that the server sends no Content-Length."""
+    watched = instrument.wsgi(lambda environ, start_response: (start_response("200 OK", []), [b"fine"])[1])
+    sized: Any = watched({}, lambda *_: None)
+    assert (len(sized), list(sized)) == (1, [b"fine"])
+    stream: Any = instrument.wsgi(lambda environ, start_response: iter([b"fine"]))({}, lambda *_: None)
+    assert not hasattr(stream, "__len__")
+    stream.close()
+
+
+def test_an_environment_may_be_served_again(captured: Any) -> None:
+    """Only the first of several requests with the same environment is seen."""
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    app = instrument.wsgi(fine)
+    for _ in range(2):
+        assert list(app(environ, lambda *_: None)) == [b"fine"]
+    assert len(server_spans(captured)) == 2
 
 
 def test_files_are_left_to_the_server(captured: Any) -> None:
