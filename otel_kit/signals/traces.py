@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
-import types
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeVar, overload
@@ -15,7 +12,9 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import ProxyTracer, Span, Tracer
 
-from otel_kit.signals.logs.values import text
+from otel_kit.context.wrapped import name_of, wrap
+from otel_kit.errors import ArgumentError
+from otel_kit.signals.logs.values import is_a, text
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -57,11 +56,13 @@ def span(name: Any, /, **attributes: Any) -> Any:
     Returns:
         A context manager that gives the OpenTelemetry span, and a decorator; of a function, what each call
         of it runs in a span.
+
+    Raises:
+        ArgumentError: what is decorated is a class, or cannot be called.
     """
     tracer = _tracer_of(_module_of_caller())
-    if callable(name) or isinstance(name, classmethod):
-        qualified = getattr(name, "__qualname__", None) or type(name).__qualname__
-        return SpanBlock(tracer, qualified, attributes)(name)
+    if callable(name) or is_a(name, classmethod):
+        return SpanBlock(tracer, name_of(name), attributes)(name)
     return SpanBlock(tracer, name, attributes)
 
 
@@ -114,21 +115,17 @@ class Block:
 
     def __call__(self, function: Function) -> Function:
         """Run each call of the function in a block of its own."""
-        if inspect.iscoroutinefunction(function):
+        return self._around(function)  # type: ignore[no-any-return]
 
-            @functools.wraps(function)
-            async def traced_async(*args: Any, **kwargs: Any) -> Any:
-                with self._open():
-                    return await function(*args, **kwargs)
+    def _around(self, function: Any) -> Any:
+        if is_a(function, staticmethod | classmethod):
+            return type(function)(self._around(function.__func__))
+        if is_a(function, type) or not callable(function):
+            raise ArgumentError("span(function)", function, "a function or a method")
+        return wrap(function, self._begin, self._around)
 
-            return traced_async  # type: ignore[return-value]
-
-        @functools.wraps(function)
-        def traced(*args: Any, **kwargs: Any) -> Any:
-            with self._open():
-                return function(*args, **kwargs)
-
-        return traced  # type: ignore[return-value]
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
+        return _Whole(self._open())
 
 
 class SpanBlock(Block):
@@ -140,86 +137,56 @@ class SpanBlock(Block):
         super().__init__(lambda: tracer.start_as_current_span(name, attributes=attributes))
         self._tracer, self._name, self._attributes = tracer, name, attributes
 
-    def __call__(self, function: Function) -> Function:
-        """Run each call of the function in a span of its own."""
-        if isinstance(function, staticmethod | classmethod):
-            return type(function)(self(function.__func__))
-        if inspect.isgeneratorfunction(function):
-            return _traced_generator(self._start, function)  # type: ignore[return-value]
-        if inspect.isasyncgenfunction(function):
-            return _traced_async_generator(self._start, function)  # type: ignore[return-value]
-        return super().__call__(function)
-
-    def _start(self) -> Span:
-        return self._tracer.start_span(self._name, attributes=self._attributes)
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
+        if not steps:
+            return _Whole(self._open())
+        return _InSteps(self._tracer.start_span(self._name, attributes=self._attributes))
 
 
-class _Current:
-    """Makes a span current for one step of a generator. Begins and ends in one context, unlike the
-    generator.
-    """
+class _Run:
+    """One call of a function."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self, ends: AbstractContextManager[Any]) -> None:
+        self._ends = ends
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def returned(self, result: object = None) -> None:
+        """It ended well."""
+        self._ends.__exit__(None, None, None)
+
+    def raised(self, error: BaseException) -> None:
+        """It ended with an exception."""
+        self._ends.__exit__(type(error), error, error.__traceback__)
+
+
+class _Whole(_Run):
+    """With a span that is current from its begin to its end."""
+
+    __slots__ = ()
+
+    def __init__(self, block: AbstractContextManager[Span]) -> None:
+        self._ends = block
+        block.__enter__()
+
+
+class _InSteps(_Run):
+    """With the span of a generator, current in its steps, each of which begins and ends in one context."""
 
     __slots__ = ("_span", "_token")
 
     def __init__(self, span: Span) -> None:
-        self._span = span
+        self._ends = self._span = span
 
     def __enter__(self) -> None:
         self._token = otel_context.attach(trace.set_span_in_context(self._span))
 
     def __exit__(self, *exc: object) -> None:
         otel_context.detach(self._token)
-
-
-def _traced_generator(start: Callable[[], Span], function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def traced(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        generator = function(*args, **kwargs)
-        step: Callable[[], Any] = functools.partial(next, generator)
-        with start() as span:
-            while True:
-                try:
-                    with _Current(span):
-                        item = step()
-                except StopIteration as stop:
-                    return stop.value
-                try:
-                    step = functools.partial(generator.send, (yield item))
-                except GeneratorExit:
-                    with _Current(span):
-                        generator.close()
-                    raise
-                except BaseException as error:
-                    step = functools.partial(generator.throw, error)
-
-    # Of ``types.coroutine``: what it makes can be awaited.
-    code = getattr(function, "__code__", None)
-    awaited = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
-    return types.coroutine(traced) if awaited else traced
-
-
-def _traced_async_generator(start: Callable[[], Span], function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    async def traced(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        generator = function(*args, **kwargs)
-        step = generator.__anext__()
-        with start() as span:
-            while True:
-                try:
-                    with _Current(span):
-                        item = await step
-                except StopAsyncIteration:
-                    return
-                try:
-                    step = generator.asend((yield item))
-                except GeneratorExit:
-                    with _Current(span):
-                        await generator.aclose()
-                    raise
-                except BaseException as error:
-                    step = generator.athrow(error)
-
-    return traced
 
 
 def _tracer_of(scope: str) -> Tracer:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
-import inspect
-import types
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from time import perf_counter, time_ns
 from types import TracebackType
@@ -26,6 +23,8 @@ from otel_kit.context import calls
 from otel_kit.context.calls import Call
 from otel_kit.context.headroom import Room
 from otel_kit.context.parts import part
+from otel_kit.context.wrapped import wrap
+from otel_kit.errors import ArgumentError
 from otel_kit.signals.logs.values import is_a, plain, text
 from otel_kit.toolkit.agents.figures import tracer
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from otel_kit.toolkit.agents.invocation import AgentBlock
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_OF_CACHES = ("cache_info", "cache_clear", "cache_parameters")  # of functools.lru_cache
 
 agents = part("agents")
 current_agent: ContextVar[AgentBlock | None] = ContextVar("otel_kit.agent", default=None)
@@ -83,9 +80,20 @@ class Work:
         """Run each call of the function as a piece of work of its own."""
         if self._made and self._of is not None:
             self._of.forget(self)
-        if isinstance(function, staticmethod | classmethod):
-            return type(function)(self(function.__func__))
-        return _wrapped(self, function)  # type: ignore[return-value]
+        return self._around(function)  # type: ignore[no-any-return]
+
+    def _around(self, function: Any) -> Any:
+        if is_a(function, staticmethod | classmethod):
+            return type(function)(self._around(function.__func__))
+        if is_a(function, type) or not callable(function):
+            raise ArgumentError("agent(function)", function, "a function or a method")
+
+        def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
+            piece = self.again()
+            _heard(piece.given, function, args, kwargs)
+            return (_InSteps if steps else _Run)(piece)
+
+        return wrap(function, begin, self._around, part=agents)
 
     # What the kinds of work say of themselves.
 
@@ -182,23 +190,69 @@ class Work:
         return self._made
 
 
-class _Step:
-    """For one step of a generator: its span, agent and call are current. Begins and ends in one context."""
+class _Run:
+    """One call of a function, which is a piece of work."""
 
-    __slots__ = ("_token", "_tokens", "_work")
+    __slots__ = ("_piece",)
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, piece: Work) -> None:
+        self._piece = piece
+        piece._begin(current=True)
+        try:
+            piece._room = Room()
+        except Exception as error:
+            _guard.contained("agents.begin", error)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def returned(self, result: object = None) -> None:
+        """It ended well."""
+        _heard(self._piece.returned, result)
+        self._piece.__exit__(None, None, None)
+
+    def raised(self, error: BaseException) -> None:
+        """It ended with an exception."""
+        self._piece.__exit__(type(error), error, error.__traceback__)
+
+
+class _InSteps(_Run):
+    """One of a generator: in its steps its span, agent and call are current. A step begins and ends in one context."""
+
+    __slots__ = ("_token", "_tokens")
+
+    def __init__(self, piece: Work) -> None:
+        self._piece = piece
+        piece._begin(current=False)
 
     def __enter__(self) -> None:
-        span = self._work._span
+        span = self._piece._span
         self._token = None if span is None else otel_context.attach(trace.set_span_in_context(span))
-        self._tokens = None if span is None else self._work._mark()
+        self._tokens = None if span is None else self._piece._mark()
 
     def __exit__(self, *exc: object) -> None:
         if self._token is not None and self._tokens is not None:
             _unmark(self._tokens)
             otel_context.detach(self._token)
+
+    def gave(self, item: object) -> None:
+        """An item."""
+        _heard(self._piece.yielded, item)
+
+    def returned(self, result: object = None) -> None:
+        """It ended well. Most generators return nothing; what ``types.coroutine`` made does."""
+        if result is not None:
+            _heard(self._piece.returned, result)
+        self._piece._end(None)
+
+
+def _heard(step: Callable[..., None], *arguments: Any) -> None:
+    """Let a piece look at what went in or came out; whatever that does is no matter of the program's."""
+    try:
+        step(*arguments)
+    except Exception as error:
+        _guard.contained("agents.look", error)
 
 
 def _unmark(tokens: tuple[Token[Any], Token[Any]]) -> None:
@@ -216,185 +270,6 @@ def error_type_of(error: BaseException | None) -> str | None:
         return None
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _wrapped(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    if _is(inspect.isgeneratorfunction, function):
-        return _iterable_coroutine(work, function) if _is_awaited(function) else _generator(work, function)
-    if _is(inspect.isasyncgenfunction, function):
-        return _async_generator(work, function)
-    if _is(inspect.iscoroutinefunction, function):
-
-        @_like(function)
-        async def working_async(*args: Any, **kwargs: Any) -> Any:
-            if not agents.on:
-                return await function(*args, **kwargs)
-            with _nested(work, function, args, kwargs) as piece:
-                result = await function(*args, **kwargs)
-                _heard(piece.returned, result)
-                return result
-
-        return working_async
-
-    @_like(function)
-    def working(*args: Any, **kwargs: Any) -> Any:
-        if not agents.on:
-            return function(*args, **kwargs)
-        with _nested(work, function, args, kwargs) as piece:
-            result = function(*args, **kwargs)
-            _heard(piece.returned, result)
-            return result
-
-    return working
-
-
-def _begun(
-    work: Work, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Work:
-    piece = work.again()
-    _heard(piece.given, function, args, kwargs)
-    return piece
-
-
-def _nested(
-    work: Work, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Work:
-    """A call that stays on the stack until it is over, and so do our frames around it."""
-    piece = _begun(work, function, args, kwargs)
-    try:
-        piece._room = Room()
-    except Exception as error:
-        _guard.contained("agents.begin", error)
-    return piece
-
-
-def _is(kind: Callable[[object], bool], function: object) -> bool:
-    try:
-        return kind(function)
-    except Exception:  # a callable that answers to everything, and oddly
-        return False
-
-
-def _is_awaited(function: Any) -> bool:
-    """Whether a generator function is a coroutine function by ``types.coroutine``."""
-    while is_a(function, functools.partial):
-        function = function.func
-    code: Any = getattr(function, "__code__", None)
-    return is_a(code, types.CodeType) and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
-
-
-def _like(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """As ``functools.wraps``; what does not fit is left out, and a cache's methods stay."""
-
-    def dressed(wrapper: Callable[..., Any]) -> Callable[..., Any]:
-        for name in functools.WRAPPER_ASSIGNMENTS:
-            with contextlib.suppress(Exception):
-                setattr(wrapper, name, getattr(function, name))
-        with contextlib.suppress(Exception):
-            wrapper.__dict__.update(function.__dict__)
-        for method in _OF_CACHES:
-            if hasattr(type(function), method):
-                with contextlib.suppress(Exception):
-                    setattr(wrapper, method, getattr(function, method))
-        wrapper.__wrapped__ = function  # type: ignore[attr-defined]
-        return wrapper
-
-    return dressed
-
-
-def _iterable_coroutine(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    @_like(function)
-    @types.coroutine
-    def working(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        if not agents.on:
-            return (yield from function(*args, **kwargs))
-        with _nested(work, function, args, kwargs) as piece:
-            result = yield from function(*args, **kwargs)
-            _heard(piece.returned, result)
-            return result
-
-    return working
-
-
-def _heard(step: Callable[..., None], *arguments: Any) -> None:
-    """Let a piece look at what went in or came out; whatever that does is no matter of the program's."""
-    try:
-        step(*arguments)
-    except Exception as error:
-        _guard.contained("agents.look", error)
-
-
-def _generator(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    @_like(function)
-    def working(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        if not agents.on:
-            return (yield from function(*args, **kwargs))
-        piece = _begun(work, function, args, kwargs)
-        generator = function(*args, **kwargs)
-        step: Callable[[], Any] = functools.partial(next, generator)
-        piece._begin(current=False)
-        with _Ending(piece):
-            while True:
-                try:
-                    with _Step(piece):
-                        item = step()
-                except StopIteration as stop:
-                    return stop.value
-                _heard(piece.yielded, item)
-                try:
-                    step = functools.partial(generator.send, (yield item))
-                except GeneratorExit:
-                    with _Step(piece):
-                        generator.close()
-                    raise
-                except BaseException as error:
-                    step = functools.partial(generator.throw, error)
-
-    return working
-
-
-def _async_generator(work: Work, function: Callable[..., Any]) -> Callable[..., Any]:
-    @_like(function)
-    async def working(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        piece = _begun(work, function, args, kwargs) if agents.on else work.again()
-        generator = function(*args, **kwargs)
-        step = generator.__anext__()
-        if agents.on:
-            piece._begin(current=False)
-        with _Ending(piece):
-            while True:
-                try:
-                    with _Step(piece):
-                        item = await step
-                except StopAsyncIteration:
-                    return
-                if piece._span is not None:
-                    _heard(piece.yielded, item)
-                try:
-                    step = generator.asend((yield item))
-                except GeneratorExit:
-                    with _Step(piece):
-                        await generator.aclose()
-                    raise
-                except BaseException as error:
-                    step = generator.athrow(error)
-
-    return working
-
-
-class _Ending:
-    """Ends a generator's piece with whatever leaves the generator."""
-
-    __slots__ = ("_piece",)
-
-    def __init__(self, piece: Work) -> None:
-        self._piece = piece
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
-        self._piece._end(exc)
 
 
 class Step(Work):

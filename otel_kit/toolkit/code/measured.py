@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from time import thread_time
 from typing import Any, TypeVar, overload
 
 from otel_kit import semconv
+from otel_kit.context.wrapped import code_of, module_of, name_of, wrap
 from otel_kit.errors import ArgumentError
+from otel_kit.signals.logs.values import is_a
 from otel_kit.toolkit.code.measure import LONGEST_NAME, Plan, Work, begun, checked, code, tracer_of
-from otel_kit.toolkit.code.wrap import wrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,7 +43,7 @@ def measured(name: Any = None, /, *, slower_than: float | None = None) -> Any:
     Returns:
         The function, wrapped; or a decorator that does so.
     """
-    if callable(name) or isinstance(name, staticmethod | classmethod):
+    if callable(name) or is_a(name, classmethod):
         return _wrapped(name, None, None)
     if name is not None and (not isinstance(name, str) or not name):
         raise ArgumentError("measured(name)", name, "a text, or nothing")
@@ -52,43 +52,26 @@ def measured(name: Any = None, /, *, slower_than: float | None = None) -> Any:
 
 
 def _wrapped(function: Any, name: str | None, slower_than: float | None) -> Any:
-    if isinstance(function, staticmethod | classmethod):
+    if is_a(function, staticmethod | classmethod):
         return type(function)(_wrapped(function.__func__, name, slower_than))
-    if isinstance(function, type) or not callable(function):
+    if is_a(function, type) or not callable(function):
         raise ArgumentError("measured", function, "a function or a method")
     plan = _plan_of(function, name, slower_than)
-    if inspect.iscoroutinefunction(function):
-        return _coroutine(plan, function)
-    return wrap(function, lambda args, kwargs, *, steps: begun(plan, steps=steps) if code.on else None)
+
+    def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Work | None:
+        return begun(plan, steps=steps)
+
+    again = functools.partial(_wrapped, name=name, slower_than=slower_than)
+    return wrap(function, begin, again, part=code, awaiting=_Steps)
 
 
 def _plan_of(function: Any, name: str | None, slower_than: float | None) -> Plan:
-    inner = inspect.unwrap(function)
-    qualified = getattr(inner, "__qualname__", None) or type(inner).__qualname__
-    scope = str(getattr(inner, "__module__", None) or "otel_kit")
+    qualified, scope, made_of = name_of(function), module_of(function), code_of(function)
     place: dict[str, Any] = {semconv.CODE_FUNCTION_NAME: f"{scope}.{qualified}"}
-    made_of = getattr(inner, "__code__", None)
     if made_of is not None:
         place[semconv.CODE_FILE_PATH] = made_of.co_filename
         place[semconv.CODE_LINE_NUMBER] = made_of.co_firstlineno
     return Plan((name or qualified)[:LONGEST_NAME], slower_than, scope, place, tracer_of(scope))
-
-
-def _coroutine(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    async def run(*args: Any, **kwargs: Any) -> Any:
-        work = begun(plan) if code.on else None
-        if work is None:
-            return await function(*args, **kwargs)
-        try:
-            result = await _Steps(work, function(*args, **kwargs))
-        except BaseException as error:
-            work.raised(error)
-            raise
-        work.returned()
-        return result
-
-    return run
 
 
 class _Steps:

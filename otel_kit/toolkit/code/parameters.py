@@ -38,7 +38,7 @@ def parameters_of(function: Any) -> Parameters:
         return parameters_of_code(function.__code__)
     try:
         found = inspect.signature(function).parameters.values()
-    except (ValueError, TypeError):
+    except Exception:  # it does not tell, or answers oddly
         return UNKNOWN
     kinds: dict[Any, list[str]] = {kind: [p.name for p in found if p.kind is kind] for kind in _KINDS}
     return Parameters(

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from otel_kit import _guard
 from otel_kit.context.debugging import DEVELOPMENT, debugging
 from otel_kit.context.parts import part
+from otel_kit.context.wrapped import wrap
 from otel_kit.errors import ArgumentError
-from otel_kit.toolkit.code.wrap import wrap
+from otel_kit.signals.logs.values import is_a
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,15 +34,16 @@ def debug_on_error(function: Function) -> Function:
     Raises:
         ArgumentError: it is no function.
     """
-    if isinstance(function, staticmethod | classmethod):
-        return type(function)(debug_on_error(function.__func__))
-    if isinstance(function, type) or not callable(function):
+    if is_a(function, staticmethod | classmethod):
+        made: Any = type(function)
+        return made(debug_on_error(function.__func__))  # type: ignore[attr-defined,no-any-return]
+    if is_a(function, type) or not callable(function):
         raise ArgumentError("debug_on_error(function)", function, "a function")
-    return wrap(function, _begin)  # type: ignore[return-value]
+    return wrap(function, _begin, debug_on_error, part=_code)  # type: ignore[no-any-return]
 
 
 def _begin(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run | None:
-    return _RUN if _code.on and debugging_is_possible() else None
+    return _RUN if debugging_is_possible() else None
 
 
 def debugging_is_possible() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import traceback
 from collections.abc import Callable, Collection, Mapping
@@ -12,13 +11,15 @@ from types import CodeType, FrameType
 from typing import Any
 
 from otel_kit import semconv
+from otel_kit.context import wrapped
+from otel_kit.context.wrapped import code_of, module_of, name_of
 from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_tracer
 from otel_kit.signals.logs.levels import gate
 from otel_kit.toolkit.code.parameters import Parameters, parameters_of, parameters_of_code
 from otel_kit.toolkit.code.values import SHORT, kept, shown
 
-_HERE = os.path.dirname(__file__)
+_OURS = (os.path.dirname(__file__), os.path.dirname(wrapped.__file__))
 _RECEIVERS = ("self", "cls", "mcs")
 MOST_ARGUMENTS = 32  # of one call
 
@@ -103,11 +104,10 @@ class Site:
     @classmethod
     def of(cls, function: Callable[..., Any], options: Options) -> Site:
         """The site of any callable."""
-        module = getattr(function, "__module__", None)
         return cls(
-            module if isinstance(module, str) else "otel_kit",
+            module_of(function),
             name_of(function),
-            getattr(inspect.unwrap(function), "__code__", None),
+            code_of(function),
             parameters_of(function),
             options,
         )
@@ -156,14 +156,4 @@ class Site:
 def calls() -> str:
     """The calls that led here, outermost first, without ours."""
     entries = traceback.extract_stack()
-    return "".join(traceback.format_list([e for e in entries if not e.filename.startswith(_HERE)])).rstrip()
-
-
-def name_of(function: Any) -> str:
-    """The qualified name of any callable."""
-    inner = getattr(function, "func", function)  # a partial has no name
-    for known in (function, inner, type(function)):
-        name = getattr(known, "__qualname__", None) or getattr(known, "__name__", None)
-        if isinstance(name, str) and name:
-            return name
-    return "?"
+    return "".join(traceback.format_list([e for e in entries if not e.filename.startswith(_OURS)])).rstrip()

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any, TypeVar, overload
+from weakref import WeakSet
 
 from otel_kit.context.parts import part
+from otel_kit.context.wrapped import layers, wrap
 from otel_kit.errors import ArgumentError
+from otel_kit.signals.logs.values import is_a
 from otel_kit.toolkit.code.call import Call, begin
 from otel_kit.toolkit.code.parameters import parameters_of
-from otel_kit.toolkit.code.site import Options, Site, chosen, name_of
-from otel_kit.toolkit.code.wrap import Begin, wrap
+from otel_kit.toolkit.code.site import Options, Site, chosen
 
 Target = TypeVar("Target")
 
-_MARK = "__otel_kit_traced__"
 # The special methods that do the work of a class; the others are the language's own business.
 _SPECIAL = ("__init__", "__call__")
 
-# What a wrapper is a function for; anything else callable gets an object around it.
-_KINDS: tuple[Callable[[Any], bool], ...] = (
-    inspect.isfunction,
-    inspect.iscoroutinefunction,
-    inspect.isgeneratorfunction,
-    inspect.isasyncgenfunction,
-)
-
+# By hand, or by way of its class: a function is traced once.
+_made: WeakSet[FunctionType] = WeakSet()
 _code = part("code")
 
 
@@ -86,15 +80,15 @@ def traced(
 
 
 def _traced(target: Any, options: Options) -> Any:
-    if isinstance(target, type):
+    if is_a(target, type):
         return _traced_class(target, options)
-    if isinstance(target, staticmethod | classmethod | property | functools.cached_property):
+    if is_a(target, staticmethod | classmethod | property | functools.cached_property):
         return _traced_descriptor(target, options)
     if not callable(target):
         raise ArgumentError(
             "traced(target)", target, "a function, a method, a property, a class or a callable"
         )
-    return target if getattr(target, _MARK, False) is True else _traced_callable(target, options)
+    return target if _is_traced(target) else _traced_callable(target, options)
 
 
 def _traced_class(cls: type, options: Options) -> type:
@@ -138,48 +132,16 @@ def _traced_descriptor(target: Any, options: Options) -> Any:
 
 
 def _traced_callable(target: Callable[..., Any], options: Options) -> Any:
-    if not any(is_kind(target) for is_kind in _KINDS):
-        return (TracedMethod if hasattr(type(target), "__get__") else TracedCallable)(target, options)
-    wrapper: Any = wrap(target, _beginning(Site.of(target, options)))
-    setattr(wrapper, _MARK, True)
-    if not hasattr(target, "__name__"):  # a partial
-        wrapper.__qualname__ = name_of(target)
-        wrapper.__name__ = wrapper.__qualname__.rpartition(".")[2]
-    return wrapper
+    site = Site.of(target, options)
 
-
-def _beginning(site: Site) -> Begin:
     def begin_call(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Call | None:
-        return begin(site, args, kwargs, steps=steps) if _code.on else None
+        return begin(site, args, kwargs, steps=steps)
 
-    return begin_call
-
-
-class TracedCallable:
-    """A callable that is no Python function, with a span for each call; else it looks and pickles as it did."""
-
-    def __init__(self, target: Any, options: Options) -> None:
-        functools.update_wrapper(self, target)
-        self._otel_kit_options = options
-        self._otel_kit_call = wrap(target.__call__, _beginning(Site.of(target, options)))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._otel_kit_call(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "__wrapped__":  # being unpickled
-            raise AttributeError(name)
-        return getattr(self.__wrapped__, name)
-
-    def __repr__(self) -> str:
-        return repr(self.__wrapped__)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.__wrapped__, self._otel_kit_options)
+    made = wrap(target, begin_call, functools.partial(_traced, options=options), part=_code)
+    if type(made) is FunctionType:
+        _made.add(made)
+    return made
 
 
-class TracedMethod(TracedCallable):
-    """One that binds to an instance when it is found in a class, such as what ``lru_cache`` makes of a method."""
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+def _is_traced(target: Any) -> bool:
+    return any(type(each) is FunctionType and each in _made for each in layers(target))

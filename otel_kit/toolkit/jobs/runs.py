@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
 import signal
@@ -22,8 +21,10 @@ from otel_kit import _guard, semconv
 from otel_kit.context import bind, current_context
 from otel_kit.context.place import place_of
 from otel_kit.context.redacted import WITHHELD, redacted
+from otel_kit.context.wrapped import name_of, wrap
 from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_tracer
+from otel_kit.signals.logs.values import is_a
 from otel_kit.toolkit.jobs import figures, running, stopping
 from otel_kit.toolkit.jobs.alive import identity
 from otel_kit.toolkit.jobs.config import difference, mapping_of, shown_config
@@ -356,26 +357,41 @@ class Run:
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Have each call of a function, sync or async, be a run of its own."""
-        arguments = self._arguments
-        if inspect.iscoroutinefunction(function):
+        return self._around(function)  # type: ignore[no-any-return]
 
-            @functools.wraps(function)
-            async def run_async(*args: Any, **kwargs: Any) -> Any:
-                with Run(*arguments):
-                    return await function(*args, **kwargs)
-
-            return run_async  # type: ignore[return-value]
+    def _around(self, function: Any) -> Any:
+        if is_a(function, staticmethod | classmethod):
+            return type(function)(self._around(function.__func__))
+        if not callable(function) or is_a(function, type):
+            raise ArgumentError("run", function, "a function or a coroutine function")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise ArgumentError(
-                "run", function.__qualname__, "a function or a coroutine function, no generator"
-            )
+            raise ArgumentError("run", name_of(function), "a function or a coroutine function, no generator")
+        return wrap(function, self._begin, self._around)
 
-        @functools.wraps(function)
-        def run_sync(*args: P.args, **kwargs: P.kwargs) -> R:
-            with Run(*arguments):
-                return function(*args, **kwargs)
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Call:
+        return _Call(Run(*self._arguments))
 
-        return run_sync
+
+class _Call:
+    """One call of a decorated function, which is a run."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        run.__enter__()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def returned(self, result: object = None) -> None:
+        """It ended well."""
+        self._run.__exit__(None, None, None)
+
+    def raised(self, error: BaseException) -> None:
+        """It ended with an exception."""
+        self._run.__exit__(type(error), error, error.__traceback__)
 
 
 def run(
