@@ -169,7 +169,7 @@ class CurrentSpan:
         )
         if overtaken or not _taken_back(self._token):
             if type(span) is Span:
-                span._left = self._outer
+                span._left = _stepped_over(self._outer)
         else:
             _step_over(self._outer.get(_SPAN_KEY))
 
@@ -464,11 +464,18 @@ def _step_over(span: object) -> object:
     """The span that ought to be current: one whose block ended elsewhere could not give its place back."""
     if type(span) is not Span or span._left is None:
         return span
+    context = _stepped_over(span._left)
+    _runtime.attach(context)
+    return context.get(_SPAN_KEY)
+
+
+def _stepped_over(context: Context) -> Context:
+    """That one, or what should be in its place; it refers to no other such one, or a long loop would hold all of its spans."""
+    span = context.get(_SPAN_KEY)
     while type(span) is Span and span._left is not None:
         context = span._left
         span = context.get(_SPAN_KEY)
-    _runtime.attach(context)
-    return span
+    return context
 
 
 def _taken_back(token: Any) -> bool:

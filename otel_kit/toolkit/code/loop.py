@@ -11,6 +11,7 @@ from typing import Any
 from opentelemetry.trace import Status, StatusCode
 
 from otel_kit import semconv
+from otel_kit.context.before import Before
 from otel_kit.signals import get_tracer
 from otel_kit.signals.logs.values import text
 from otel_kit.toolkit.code.durations import Durations
@@ -44,6 +45,7 @@ class Loop:
         self._durations = Durations(slowest)
         self._errors: list[str] = []
         self._error_count = 0
+        self._before: Before | None = None
         self._manager: Any = None
         self._turn: Any = None
         self.held = self._given = self._over = False
@@ -84,6 +86,7 @@ class Loop:
     def leave(self, frame: FrameType) -> None:
         """The loop has let go of its iterator, in that frame."""
         if self._over or self._manager is None:
+            self._go_back()
             return
         failed = id(frame) == self._frame and opname[frame.f_code.co_code[frame.f_lasti]] not in _LEAVING
         self._how = FAILED if failed else LEFT
@@ -95,6 +98,7 @@ class Loop:
     def end_held(self, error: BaseException | None) -> None:
         """The ``with`` block around it is over."""
         self.end(FAILED if error is not None and self._given else self._how, error)
+        self._go_back()
 
     def end(self, how: str, error: BaseException | None = None) -> None:
         """It is over; what comes after the first end is ignored."""
@@ -114,6 +118,10 @@ class Loop:
         except Exception as failure:
             contained(failure)
 
+    def _go_back(self) -> None:
+        if self._before is not None:
+            self._before.go_back()
+
     def _count(self, now: float) -> None:
         if self._given:
             self._given = False
@@ -122,6 +130,7 @@ class Loop:
     def _begin(self, now: float, frame: int) -> None:
         self._began, self._frame = now, frame
         try:
+            self._before = Before()
             manager = self._tracer.start_as_current_span(self._name)
             self._span = manager.__enter__()
             self._manager = manager

@@ -224,6 +224,7 @@ class _Items(Generic[Item]):
     def __del__(self) -> None:
         if not self._walk.held and self._walk.book.is_open:
             self._walk.leave(sys.exception() if hasattr(sys, "exception") else None)
+        self._walk.book.go_back()
 
 
 class _AsyncItems(Generic[Item]):
@@ -256,6 +257,7 @@ class _AsyncItems(Generic[Item]):
     def __del__(self) -> None:
         if not self._walk.held and self._walk.book.is_open:
             self._walk.leave(None)
+        self._walk.book.go_back()
 
 
 def _taken(walk: _Walk, item: Any) -> bool:

@@ -13,6 +13,7 @@ from opentelemetry.trace import Span, StatusCode, set_span_in_context
 
 from otel_kit import _guard, semconv
 from otel_kit.context import current_context
+from otel_kit.context.before import Before
 from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_tracer
 from otel_kit.signals.logs.values import text
@@ -43,16 +44,15 @@ class Entry:
     """
 
     __slots__ = (
-        "attached",
         "attempts",
         "began",
+        "current",
         "id",
         "index",
         "item",
         "span",
         "started",
         "was_in_doubt",
-        "within",
     )
 
     def __init__(self, index: int, item: Any, id_: str) -> None:
@@ -60,8 +60,7 @@ class Entry:
         self.was_in_doubt = False
         self.attempts = 0
         self.span: Span | None = None
-        self.attached: Any = None
-        self.within: Any = None
+        self.current: Any = None  # what makes the span the current one
         self.began, self.started = 0.0, 0
 
 
@@ -103,7 +102,7 @@ class Book:
         self._spans = 0
         self._span: Span | None = None
         self.context: Any = None
-        self._attached: Any = None
+        self._before: Before | None = None
         self._durations: Any = None
 
     # -- beginning and end
@@ -140,6 +139,7 @@ class Book:
         stopping.watch(self, interrupts=True)
 
     def _begin_span(self) -> None:
+        self._before = Before()
         self._span = get_tracer(SCOPE).start_span(f"batch {self.name}", attributes=self._named)
         self.context = set_span_in_context(self._span)
         name = semconv.METRIC_BATCH_ITEM_DURATION
@@ -311,19 +311,17 @@ class Book:
     def _begin_item_span(self, entry: Entry) -> None:
         self._spans += 1
         if thinned(self._spans):
-            entry.span = self._item_span(entry, None)
-            entry.within = set_span_in_context(entry.span)
-            entry.attached = otel_context.attach(entry.within)
+            # Of two batches that go on side by side, as in a zip, the spans end in another order than they began.
+            entry.current = get_tracer(SCOPE).start_as_current_span(**self._item_span(entry))
+            entry.span = entry.current.__enter__()
         else:
             entry.started = time.time_ns()
 
-    def _item_span(self, entry: Entry, started: int | None) -> Span:
+    def _item_span(self, entry: Entry) -> dict[str, Any]:
         attributes: dict[str, Any] = {**self._named, semconv.BATCH_ITEM_INDEX: entry.index}
         if self._key is not None or self._journal is not None:
             attributes[semconv.BATCH_ITEM_KEY] = self.label(entry.item)
-        return get_tracer(SCOPE).start_span(
-            f"{self.name} item", context=self.context, attributes=attributes, start_time=started
-        )
+        return {"name": f"{self.name} item", "context": self.context, "attributes": attributes}
 
     def done(self, entry: Entry) -> float:
         """It is done; gives the seconds that it took."""
@@ -350,7 +348,7 @@ class Book:
         if self._durations is not None:
             self._durations.record(seconds, self._failed_as)
             if entry.span is None:  # thinned out, but what fails is told
-                entry.span = self._item_span(entry, entry.started)
+                entry.span = get_tracer(SCOPE).start_span(**self._item_span(entry), start_time=entry.started)
         elif self._run is not None:
             self._run.had_problem(error)
         self._end_item_span(entry, error)
@@ -374,11 +372,7 @@ class Book:
 
     def _end_item_span(self, entry: Entry, error: BaseException | None, *, in_doubt: bool = False) -> None:
         span, entry.span = entry.span, None
-        if entry.attached is not None:
-            # In another thread, or where the program has left something of its own, it is not ours to take away.
-            if otel_context.get_current() is entry.within:
-                otel_context.detach(entry.attached)
-            entry.attached = None
+        current, entry.current = entry.current, None
         if span is None:
             return
         if entry.attempts > 1:
@@ -388,7 +382,15 @@ class Book:
         )
         if error is not None:
             note_error(span, error)
-        span.end()
+        if current is not None:
+            current.__exit__(None, None, None)
+        else:
+            span.end()
+
+    def go_back(self) -> None:
+        """Nobody goes through the items any more."""
+        if self._before is not None:
+            self._before.go_back()
 
 
 def thinned(number: int) -> bool:

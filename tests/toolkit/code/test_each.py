@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 import otel_kit
 from otel_kit import semconv
@@ -308,3 +310,29 @@ def test_wrong_arguments_are_named() -> None:
         each([], 3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not iterable"):
         list(each(3, "x"))  # type: ignore[arg-type]
+
+
+def test_loops_side_by_side_leave_nothing_current() -> None:
+    """Of two loops in a zip, or of one that another thread finishes, a span that is over stays the current one."""
+    with capture() as seen:
+        for _ in zip(each([1, 2], "a", spans=True), each([1, 2], "b", spans=True), strict=True):
+            pass
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        rows: Any = iter(each([1, 2, 3], "rows", spans=True))
+        next(rows)
+        thread = threading.Thread(target=list, args=(rows,))
+        thread.start()
+        thread.join()
+        del rows, thread
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        with each([1, 2], "held", spans=True) as held:
+            steps = iter(held)
+            next(steps)
+            thread = threading.Thread(target=lambda: list(steps))
+            thread.start()
+            thread.join()
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        with otel_kit.span("later") as later:
+            assert later.parent is None  # type: ignore[attr-defined]
+    assert all(span.end_time for span in seen.spans)
+    assert [span.name for span in seen.spans].count("rows item") == 3

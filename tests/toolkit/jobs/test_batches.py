@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 import otel_kit
 from otel_kit.errors import ArgumentError, JobError
@@ -526,3 +527,26 @@ def test_items_in_doubt_are_named_from_the_beginning(here: Path) -> None:
     loop = otel_kit.batch("leads", ["c", "b", "a"], resume=True)
     assert next(iter(loop)) == "c"
     assert loop.in_doubt[0] == "b"
+
+
+def test_batches_side_by_side_leave_nothing_current() -> None:
+    """Of two batches in a zip, or of one that another thread finishes, an item's span that is over stays the current one."""
+    with capture() as seen:
+        first, second = iter(otel_kit.batch("a", [1])), iter(otel_kit.batch("b", [1, 2]))
+        next(first), next(second), next(first, None), next(second), next(second, None)
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        for _ in zip(otel_kit.batch("a", range(50)), otel_kit.batch("b", range(50)), strict=True):
+            pass
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        leads: Any = iter(otel_kit.batch("leads", [1, 2, 3]))
+        next(leads)
+        thread = threading.Thread(target=list, args=(leads,))
+        thread.start()
+        thread.join()
+        del leads, thread
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        with otel_kit.span("later") as later:
+            assert later.parent is None  # type: ignore[attr-defined]
+        names = [span.name for span in seen.spans]
+    assert all(span.end_time for span in seen.spans)
+    assert (names.count("a item"), names.count("b item"), names.count("leads item")) == (51, 52, 3)
