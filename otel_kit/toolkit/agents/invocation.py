@@ -113,7 +113,14 @@ class AgentBlock(Work, Pieces):
     def __init__(self, name: str, conversation_id: str | None, described: tuple[str | None, ...]) -> None:
         self.name, self.conversation_id, self._described = name, conversation_id, described
         self._whose = self
-        self._start_over()
+        if agents.on:
+            self._start_over()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("_lock", "_tokens_used", "_spent", "_expected"):
+            raise AttributeError(name)
+        self._start_over()  # it was made while the part was off, for next to nothing
+        return self.__dict__[name]
 
     def _begin(self, current: bool) -> None:
         self._start_over()

@@ -62,6 +62,9 @@ class Llm(Work):
     kind = SpanKind.CLIENT
     _is_inner = False  # inside of a block for the same call
     _first_chunk = -1.0
+    _conversation_id: str | None = None
+    _known: dict[str, Any] = {}  # noqa: RUF012  # never written to: the first fact makes another one
+    _contents: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(
         self,
@@ -73,16 +76,18 @@ class Llm(Work):
         conversation_id: str | None,
         facts: Mapping[str, Any],
     ) -> None:
-        if operation not in calls.INFERENCE:
+        if operation != "chat" and operation not in calls.INFERENCE:
             valid = ", ".join(sorted(calls.INFERENCE))
             raise ArgumentError("llm(operation)", operation, valid, calls.INFERENCE)
-        self.provider, self.model, self.operation = named(provider), named(model), operation
-        self._conversation_id = conversation_id
-        self._known: dict[str, Any] = {}
-        self._contents: dict[str, Any] = {}
+        self.provider = provider if type(provider) is str else named(provider)
+        self.model = model if type(model) is str else named(model)
+        self.operation = operation
+        if conversation_id is not None:
+            self._conversation_id = conversation_id
         if facts:
             self.set(**facts)
-        self._belong(agent, seconds)
+        if agent is not None or seconds is not None:
+            self._belong(agent, seconds)
 
     def set(self, **facts: Any) -> None:
         """Say what is known of the call, at any moment of it.
@@ -100,9 +105,9 @@ class Llm(Work):
         for name, value in facts.items():
             if name in _NAMES:
                 if value is not None:
-                    self._known[name] = value
+                    self._knows()[name] = value
             elif name in _CONTENTS:
-                self._contents[name] = value
+                self._contents = {**self._contents, name: value}
             else:
                 raise ArgumentError("llm's fact", name, ", ".join(_KNOWN), _KNOWN)
 
@@ -116,8 +121,13 @@ class Llm(Work):
             The answer itself.
         """
         if self._span is not None:
-            self._known.update(facts_of(answer))
+            self._knows().update(facts_of(answer))
         return answer
+
+    def _knows(self) -> dict[str, Any]:
+        if "_known" not in self.__dict__:
+            self._known = {}
+        return self._known
 
     def again(self) -> Llm:
         """Another call of the same model."""
@@ -156,7 +166,7 @@ class Llm(Work):
         """A piece of a streamed answer, of a decorated generator."""
         if self._first_chunk < 0:
             self._first_chunk = perf_counter() - self._begun
-            self._known["stream"] = True
+            self._knows()["stream"] = True
         self.answered(item)
 
     def finish(self, span: Span, seconds: float | None, error_type: str | None) -> None:

@@ -39,7 +39,8 @@ class Tool(Work):
         said: tuple[object, object],
     ) -> None:
         self.name, self._described, self._said = name, described, said
-        self._belong(agent, seconds)
+        if agent is not None or seconds is not None:
+            self._belong(agent, seconds)
 
     def set(self, *, call_id: str | None = None, arguments: object = None, result: object = None) -> None:
         """Say what became known inside: the model's id of this use, and, recorded on request only, arguments and result."""

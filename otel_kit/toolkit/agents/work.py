@@ -285,7 +285,8 @@ class Step(Work):
 
     def __init__(self, agent: AgentBlock | None, name: str, facts: Mapping[str, Any]) -> None:
         self.name, self._facts = name, facts
-        self._belong(agent, None)
+        if agent is not None:
+            self._belong(agent, None)
 
     def title(self) -> str:
         """The step's name."""

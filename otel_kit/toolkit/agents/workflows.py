@@ -67,7 +67,8 @@ class workflow:
         graph: Graph | None = None,
         carrier: Mapping[str, str] | str | None = None,
     ) -> None:
-        self.name, self.id = _text("workflow(name)", name), text(id)[:LONGEST]
+        self.name = _text("workflow(name)", name)
+        self.id = (id if type(id) is str else text(id))[:LONGEST]
         if id is None:
             raise ArgumentError(
                 "workflow(id)", id, "what tells this one from others, such as an order's number"
@@ -78,7 +79,7 @@ class workflow:
         self._ended = self._handed_on = False
         self._span: Span | None = None
         self._lock = threading.Lock()
-        self._before = _read(carrier)
+        self._before = {} if carrier is None else _read(carrier)
         if self._before:
             self._take_up(self._before)
 

@@ -39,13 +39,13 @@ class block:
     __slots__ = ("_attributes", "_name", "_names", "_open")
 
     def __init__(self, name: str, /, *, watch: Collection[str] = (), **attributes: Any) -> None:
-        if not isinstance(name, str) or not name:
+        if (type(name) is not str and not isinstance(name, str)) or not name:
             raise ArgumentError("block(name)", name, "a text")
-        self._name, self._attributes = name, attributes
+        self._name = name
+        self._attributes = attributes
         self._names = _names(watch) if watch else ()
-        self._open: list[tuple[Any, Watch | None]] | None = (
-            None  # the same block may be entered inside of itself
-        )
+        # The same block may be entered inside of itself.
+        self._open: list[tuple[Any, Watch | None]] | None = None
 
     def __enter__(self) -> Span:
         if not _code.on:
@@ -71,7 +71,9 @@ class block:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        manager, watch = self._open.pop() if self._open else _OFF
+        if not self._open:
+            return
+        manager, watch = self._open.pop()
         if manager is None:
             return
         if watch is not None:

@@ -48,10 +48,12 @@ class each(Generic[Item]):
         slowest: int = 5,
         spans: bool = False,
     ) -> None:
-        _check("name", name, isinstance(name, str) and name, "a text")
-        whole = type(slowest) is int and 0 <= slowest <= MOST_SLOWEST
-        _check("slowest", slowest, whole, f"a whole number from 0 to {MOST_SLOWEST}")
-        _check("spans", spans, isinstance(spans, bool), "True or False")
+        if not isinstance(name, str) or not name:
+            raise ArgumentError("each(name)", name, "a text")
+        if type(slowest) is not int or not 0 <= slowest <= MOST_SLOWEST:
+            raise ArgumentError("each(slowest)", slowest, f"a whole number from 0 to {MOST_SLOWEST}")
+        if not isinstance(spans, bool):
+            raise ArgumentError("each(spans)", spans, "True or False")
         self._items: Any = items
         self._arguments = (name, module(sys._getframe(1)), slowest, spans)
         self._loop: Loop | None = None
@@ -91,11 +93,6 @@ class each(Generic[Item]):
         self._held = False
         if self._loop is not None:
             self._loop.end_held(exc)
-
-
-def _check(argument: str, given: object, holds: object, valid: str) -> None:
-    if not holds:
-        raise ArgumentError(f"each({argument})", given, valid)
 
 
 class _Items(Generic[Item]):

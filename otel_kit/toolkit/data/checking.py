@@ -21,6 +21,8 @@ PASS, WARN, FAIL = "pass", "warn", "fail"
 _LEVELS = {PASS: INFO, WARN: WARNING, FAIL: ERROR}
 Number = int | float
 _NUMBERS = frozenset((int, float))
+_LIMITS = frozenset((int, float, type(None)))
+_new = tuple.__new__  # a named tuple's own is a function around it
 
 
 class Limits(NamedTuple):
@@ -38,11 +40,15 @@ class Limits(NamedTuple):
             ArgumentError: a limit is no number, or there is none and the value is no truth.
         """
         low, high, warn_low, warn_high = self
-        if low is high is warn_low is warn_high is None:
+        if low is None and high is None and warn_low is None and warn_high is None:
             return self._outcome_of_truth(value)
-        for limit in self:
-            if limit is not None and type(limit) not in _NUMBERS:
-                self._require_numbers()
+        if (
+            type(low) not in _LIMITS
+            or type(high) not in _LIMITS
+            or type(warn_low) not in _LIMITS
+            or type(warn_high) not in _LIMITS
+        ):
+            self._require_numbers()
         number = value if type(value) in _NUMBERS else _number(value)
         if number is None or number != number:
             return FAIL
@@ -53,7 +59,7 @@ class Limits(NamedTuple):
         return PASS
 
     def _outcome_of_truth(self, value: Any) -> str:
-        if type(value).__name__ not in ("bool", "bool_"):  # numpy has its own
+        if type(value) is not bool and type(value).__name__ not in ("bool", "bool_"):  # numpy has its own
             raise ArgumentError(
                 "check(max)", None, "a limit: min, max, warn_min or warn_max; or a truth as value"
             )
@@ -129,8 +135,12 @@ def check(
         CheckError: it failed, and ``raises`` is true.
         ArgumentError: a limit is no number, or there is none and the value is no truth.
     """
-    found = _checked(name, value, Limits(min, max, warn_min, warn_max), "")
-    if raises and not found.passed:
+    limits = _new(Limits, (min, max, warn_min, warn_max))
+    outcome = limits.outcome(value)
+    found = _new(Check, (name if type(name) is str else text(name), value, outcome, limits))
+    if data.on or tally.is_counting():
+        _told(found, "")
+    if raises and outcome == FAIL:
         raise CheckError([str(found)])
     return found
 
@@ -237,18 +247,17 @@ class checks:
         return count / rows if rows else 0.0
 
     def _add(self, name: str, value: Any, limits: Limits) -> Check:
-        found = _checked(name, value, limits, self.name)
+        found = Check(text(name), value, limits.outcome(value), limits)
+        _told(found, self.name)
         self.results.append(found)
         return found
 
 
-def _checked(name: str, value: Any, limits: Limits, set_name: str) -> Check:
-    found = Check(name if type(name) is str else text(name), value, limits.outcome(value), limits)
+def _told(found: Check, set_name: str) -> None:
     if tally.is_counting():
-        tally.tell("check", name=found.name, passed=found.passed, outcome=found.outcome, value=value)
+        tally.tell("check", name=found.name, passed=found.passed, outcome=found.outcome, value=found.value)
     if data.on:
         _tell(found, set_name, caller(sys._getframe(1)))
-    return found
 
 
 def _tell(found: Check, set_name: str, frame: FrameType) -> None:

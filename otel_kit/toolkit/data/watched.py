@@ -227,9 +227,15 @@ def _method(kind: type, name: str, rule: Rule, lookups: Lookups) -> Callable[...
     def watched(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         if data.on and inside.get() is not lookups:
             return counted(self, args, kwargs)
-        return method_of()(self, *args, **kwargs) if rule.late else original(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
-    return watched_item if name in _ITEMS else watched
+    @functools.wraps(original)
+    def watched_late(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if data.on and inside.get() is not lookups:
+            return counted(self, args, kwargs)
+        return method_of()(self, *args, **kwargs)
+
+    return watched_late if rule.late else watched_item if name in _ITEMS else watched
 
 
 def _begun(cache: Any, lookups: Lookups, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
