@@ -352,7 +352,7 @@ def _turn_off(name: str) -> None:
         if name in LIBRARIES:
             _file(name).undo()
         elif (instrumentor := _instrumentors.pop(name, None)) is not None:
-            instrumentor.uninstrument()
+            instrumentor.turn_off()
     except Exception as error:
         _guard.contained(f"instrument.{name}", error)
     with _lock:

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from otel_kit.instrument._contrib import NotPossibleError, quietly
+from otel_kit.instrument._patches import Patches
 
 GROUP = "opentelemetry_instrumentor"
 
@@ -113,7 +114,7 @@ def is_loading(target: str) -> bool:
     return bool(getattr(spec, "_initializing", False))
 
 
-def turn_on(name: str, target: str) -> Any:
+def turn_on(name: str, target: str) -> Other | None:
     """Load an instrumentor and turn it on.
 
     Args:
@@ -121,7 +122,7 @@ def turn_on(name: str, target: str) -> Any:
         target: its value.
 
     Returns:
-        The instrumentor, None where the program has turned it on already.
+        What turns it off again, None where the program has turned it on already.
 
     Raises:
         NotPossibleError: it refuses the installed version of its library.
@@ -132,8 +133,24 @@ def turn_on(name: str, target: str) -> Any:
         return None
     _check(instrumentor, target.partition(":")[0])
     _make_discreet(target)
-    quietly(lambda: instrumentor.instrument(skip_dep_check=True))
-    return instrumentor
+    patches = Patches()
+    with patches:
+        quietly(lambda: instrumentor.instrument(skip_dep_check=True))
+    return Other(instrumentor, patches)
+
+
+class Other:
+    """An instrumentor that is on."""
+
+    def __init__(self, instrumentor: Any, patches: Patches) -> None:
+        self._instrumentor, self._patches = instrumentor, patches
+
+    def turn_off(self) -> None:
+        """Turn it off, and take back what it leaves."""
+        try:
+            self._instrumentor.uninstrument()
+        finally:
+            self._patches.take_back()
 
 
 def _make_discreet(target: str) -> None:

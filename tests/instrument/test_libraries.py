@@ -320,6 +320,49 @@ def test_an_installed_instrumentor_can_be_chosen_by_name(program: Program, tmp_p
     ]
 
 
+def test_an_instrumentor_that_takes_nothing_back_tells_once(program: Program, tmp_path: Path) -> None:
+    """Each init_telemetry after a shutdown makes an instrumentor tell once more, or one that is not chosen stays on."""
+    (tmp_path / "quacker.py").write_text(
+        "class Duck:\n    def quack(self):\n        return []\nclass Goose(Duck): pass\n"
+    )
+    _install_instrumentor(tmp_path, "quacker", "quacker")
+    (tmp_path / "quacker_instrumentor.py").write_text(
+        """
+import wrapt
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+def told(wrapped, instance, args, kwargs):
+    return ["told", *wrapped(*args, **kwargs)]
+
+class Instrumentor(BaseInstrumentor):
+    def instrumentation_dependencies(self):
+        return ["quacker"]
+
+    def _instrument(self, **_):
+        wrapt.wrap_function_wrapper("quacker", "Duck.quack", told)
+        wrapt.wrap_function_wrapper("quacker", "Goose.quack", told)
+
+    def _uninstrument(self, **_):
+        pass
+"""
+    )
+    seen = program(
+        """
+        import quacker, wrapt, otel_kit
+        quiet = dict.fromkeys(("traces_exporter", "metrics_exporter", "logs_exporter"), "none")
+        found = []
+        for choice in (["quacker"], ["quacker"], [], ["quacker"]):
+            telemetry = otel_kit.init_telemetry("shop", instrument=choice, **quiet)
+            found.append(quacker.Duck().quack() + quacker.Goose().quack())
+            telemetry.shutdown()
+        show(found=found, left="quack" in vars(quacker.Goose), patch=wrapt.patches.apply_patch.__module__)
+        """
+    )
+    # A goose quacks as a duck does.
+    assert seen["found"] == [["told"] * 3, ["told"] * 3, [], ["told"] * 3]
+    assert (seen["left"], seen["patch"]) == (False, "wrapt.patches")
+
+
 def _install_instrumentor(folder: Path, library: str, requires: str) -> None:
     """A distribution with an instrumentor, and one of the library it is for, where the program looks for modules."""
     for name, extra in ((library, ""), (f"{library}_instrumentor", "")):
