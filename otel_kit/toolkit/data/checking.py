@@ -21,7 +21,6 @@ PASS, WARN, FAIL = "pass", "warn", "fail"
 _LEVELS = {PASS: INFO, WARN: WARNING, FAIL: ERROR}
 Number = int | float
 _NUMBERS = frozenset((int, float))
-_LIMITS = frozenset((int, float, type(None)))
 _new = tuple.__new__  # a named tuple's own is a function around it
 
 
@@ -43,10 +42,10 @@ class Limits(NamedTuple):
         if low is None and high is None and warn_low is None and warn_high is None:
             return self._outcome_of_truth(value)
         if (
-            type(low) not in _LIMITS
-            or type(high) not in _LIMITS
-            or type(warn_low) not in _LIMITS
-            or type(warn_high) not in _LIMITS
+            (low is not None and type(low) not in _NUMBERS)
+            or (high is not None and type(high) not in _NUMBERS)
+            or (warn_low is not None and type(warn_low) not in _NUMBERS)
+            or (warn_high is not None and type(warn_high) not in _NUMBERS)
         ):
             self._require_numbers()
         number = value if type(value) in _NUMBERS else _number(value)
