@@ -92,8 +92,9 @@ def _imported(name: str) -> None:
         _guard.contained("imports", error)
 
 
-# Two threads that import what the other one waits for must not wait for each other for ever; seconds.
-PATIENCE = 2.0
+# Seconds. A thread that imports what another one waits for, and waits for that one, goes on without the lock; a fork waits
+# for as long as an import may take on a busy machine.
+IMPORT_PATIENCE, FORK_PATIENCE = 2.0, 30.0
 
 
 class _Fork:
@@ -114,9 +115,9 @@ _forking = _Forking()
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """No fork takes place inside the block; unless somebody else's import lasts longer than ``PATIENCE``."""
+    """No fork takes place inside the block; unless somebody else's import lasts longer than ``IMPORT_PATIENCE``."""
     lock = _Fork.lock  # a forked child has another one
-    alone = lock.acquire(timeout=PATIENCE)
+    alone = lock.acquire(timeout=IMPORT_PATIENCE)
     try:
         yield
     finally:
@@ -135,7 +136,7 @@ def late(name: str) -> Any:
 
 
 def _before_fork() -> None:
-    _forking.held.append(_Fork.lock.acquire(timeout=PATIENCE))
+    _forking.held.append(_Fork.lock.acquire(timeout=FORK_PATIENCE))
 
 
 def _after_fork_in_parent() -> None:

@@ -5,7 +5,8 @@ In reading order:
 - ``inventory.py``: a Flask service that knows what is on the shelf
 - ``storefront.py``: a FastAPI service that takes orders and asks the inventory for goods
 - ``payment.py``: a careless payment provider: it logs a card number and a token
-- ``restock.py``: the background job that fills the shelves
+- ``assistant.py``: an agent with a model and a tool; the model is a toy
+- ``restock.py``, ``supplier.py``: the background job that fills the shelves, a workflow, and who has to be called twice
 - ``models.py``: the tables of both, SQLAlchemy on SQLite
 - ``service.py``: what makes a process of a service
 - ``load.py``: the customers

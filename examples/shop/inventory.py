@@ -40,7 +40,7 @@ def take(product: str) -> ResponseReturnValue:
     """Hand out pieces of a product, or answer 409 when there are not enough."""
     wanted = int(request.args["pieces"])
     if product == "antique":
-        time.sleep(1.2)  # on purpose: somebody climbs to the attic, for longer than the storefront waits
+        time.sleep(2.0)  # on purpose: somebody climbs to the attic, for longer than the storefront waits
     enough = (Shelf.product == product) & (Shelf.pieces >= wanted)
     take_them = update(Shelf).where(enough).values(pieces=Shelf.pieces - wanted).returning(Shelf.pieces)
     with Session(engine) as session:

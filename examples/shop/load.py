@@ -24,7 +24,7 @@ VISITS = (
     ("POST", "/orders?product=whisk", 200),
     ("GET", "/report", 200),
     ("POST", "/orders?product=pot", 200),
-    ("GET", "/products", 200),
+    ("GET", "/ask?question=Is there any tea left?", 200),
     ("POST", "/orders?product=antique", 504),
     ("POST", "/orders?product=tea", 200),
 )

@@ -32,6 +32,7 @@ ON_CONSOLE = {
 ORDER = "/orders?product=tea&pieces=2&user=ada"
 DULL = ("network.", "server.", "url.", "pool.")
 WIDTH = 110
+LONGEST_BODY = 40
 
 Line = dict[str, Any]
 
@@ -58,7 +59,9 @@ def one_order(folder: Path) -> str:
         [
             waterfall([span(service, line) for service, line in spans], colors_for(sys.stdout)),
             "\nlog records",
-            *rows([(line["severity"], service, line["body"], told(line)) for service, line in records]),
+            *rows(
+                [(line["severity"], service, short(line["body"]), told(line)) for service, line in records]
+            ),
             "\nmetric points",
             *rows([(service, line["metric"], amount(line), labels(line)) for service, line in points]),
         ]
@@ -111,6 +114,11 @@ def told(record: Line) -> str:
         for name, value in attributes
         if not name.startswith("code.")
     )
+
+
+def short(body: str) -> str:
+    """A sentence that leaves room for what comes beside it."""
+    return body if len(body) <= LONGEST_BODY else f"{body[: LONGEST_BODY - 1]}…"
 
 
 def labels(point: Line) -> str:

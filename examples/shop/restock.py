@@ -11,21 +11,33 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 import otel_kit
-from examples.shop.models import Shelf
+from examples.shop.models import PRICES, Shelf
+from examples.shop.supplier import Supplier
 
 FULL = 20
+STEPS = {"started": ["ordered"], "ordered": ["filled"]}
 
 log = otel_kit.get_logger(__name__)
+supplier = Supplier()
 refills = otel_kit.get_meter(__name__).create_counter("shop.refills", unit="{shelf}")
 
 
 def restock(engine: Engine) -> None:
     """Fill every shelf; each run has its own trace and its own run id, and says where its time went."""
-    with otel_kit.bind(run_id=uuid4().hex[:8]), otel_kit.measure("restock", slower_than=1.0):
+    number = uuid4().hex[:8]
+    with (
+        otel_kit.bind(run_id=number),
+        otel_kit.measure("restock", slower_than=1.0),
+        otel_kit.workflow("restock", id=number, graph=STEPS) as work,
+    ):
+        if not supplier.order(list(PRICES)):
+            return
+        work.to("ordered")
         fill = update(Shelf).where(Shelf.pieces < FULL).values(pieces=FULL).returning(Shelf.product)
         with Session(engine) as session:
             products = session.scalars(fill).all()
             session.commit()
+        work.to("filled")
         for product in otel_kit.each(products, "count refills"):
             refills.add(1, {"product": product})
             otel_kit.audit("restock", "shelf.fill", product, after={"pieces": FULL})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 from uuid import uuid4
@@ -13,12 +14,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import otel_kit
-from examples.shop import payment
+from examples.shop import assistant, payment
 from examples.shop.models import PRICES, Order, Storefront, open_database
 from examples.shop.service import serve_asgi
 
 INVENTORY = os.environ.get("SHOP_INVENTORY_URL", "http://127.0.0.1:5001")
-PATIENCE = 0.8  # seconds that the storefront waits for the inventory
+PATIENCE = 1.5  # seconds that the storefront waits for the inventory
 
 telemetry = otel_kit.init_telemetry("storefront", baggage_ids=["user_id"])
 log = otel_kit.get_logger(__name__)
@@ -31,16 +32,20 @@ shelf: dict[str, int] = {}
 
 with otel_kit.span("open shop"):
     engine = open_database(Storefront)
+otel_kit.track_changes(Session, models=[Order])  # who changed which order, and how
 
 
 @app.get("/products")
 def products() -> dict[str, Any]:
     """What there is, what it costs, how many are left; as it was before where the inventory does not answer."""
-    try:
-        shelf.update(ask("GET", "/shelf"))
-    except HTTPException:
-        otel_kit.fallback("last shelf")
+    look_at_shelf()
     return {product: {"price": price, "left": shelf.get(product)} for product, price in PRICES.items()}
+
+
+@app.get("/ask")
+def ask_assistant(question: str) -> dict[str, str]:
+    """Ask the assistant, an agent with a model and a tool."""
+    return {"answer": assistant.answer(question, left)}
 
 
 @app.post("/orders")
@@ -70,6 +75,20 @@ def report() -> dict[str, Any]:
     return {"orders": count, "amount": amount}
 
 
+def left(product: str) -> int | None:
+    """How many pieces are left; None when nobody knows."""
+    look_at_shelf()
+    return shelf.get(product)
+
+
+def look_at_shelf() -> None:
+    """Remember what the inventory has now, or go on with what it had."""
+    try:
+        shelf.update(ask("GET", "/shelf"))
+    except HTTPException:
+        otel_kit.fallback("last shelf")
+
+
 def ask(method: str, path: str, **query: str | int) -> Any:
     """The inventory's answer; 504 when it takes too long, 502 when it fails, 409 when nothing is left."""
     try:
@@ -86,7 +105,7 @@ def ask(method: str, path: str, **query: str | int) -> Any:
 @otel_kit.traced(args=True, result=True)
 def sell(product: str, pieces: int) -> int:
     """Take the money and write the order down; the order's number."""
-    amount = PRICES[product] * pieces
+    amount = price_of(product, pieces)
     payment.charge(amount)
     with otel_kit.block("write order down"), Session(engine) as session:
         row = Order(product, pieces, amount)
@@ -96,6 +115,13 @@ def sell(product: str, pieces: int) -> int:
     amounts.record(amount, {"product": product})
     otel_kit.business_event("order sold", value=amount, order=number, product=product)
     return number
+
+
+@otel_kit.observe_cache("prices")
+@functools.lru_cache(maxsize=100)
+def price_of(product: str, pieces: int) -> float:
+    """What so many pieces cost; the cache's hits and misses are metrics."""
+    return PRICES[product] * pieces
 
 
 def current_trace_id() -> str | None:

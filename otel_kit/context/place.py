@@ -7,7 +7,7 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from otel_kit import semconv
-from otel_kit._imports import late
+from otel_kit._imports import importing, late
 
 _LIBRARIES = ("site-packages", "dist-packages", "otel_kit")
 _LONGEST_WALK = (
@@ -58,4 +58,5 @@ def _is_users(path: str) -> bool:
 @lru_cache(maxsize=1)
 def _standard_library() -> tuple[str, ...]:
     sysconfig = late("sysconfig")  # dear to import, and seldom needed
-    return tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+    with importing():  # it imports, and on Python 3.12 it has a lock that a forked child would inherit
+        return tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})

@@ -106,7 +106,7 @@ def test_a_hook_of_the_program_may_emit_in_a_forked_child(run_program: RunProgra
 
         os.register_at_fork(after_in_child=born)
         import otel_kit, otel_kit._imports
-        otel_kit._imports.PATIENCE = 1000  # a fork and an import that wait for each other would hide behind it
+        otel_kit._imports.FORK_PATIENCE = 1000  # a fork and an import that wait for each other would hide behind it
         otel_kit.init_telemetry("shop", console="off", instrument=())
         log = otel_kit.get_logger("busy")
 

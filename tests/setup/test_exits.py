@@ -160,7 +160,8 @@ def test_what_an_exit_handler_from_before_init_emits_arrives(
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url(protocol),
         "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
     }
-    done = run_program(EARLY_HANDLER + before, env=env)
+    patient = EARLY_HANDLER.replace("shutdown_timeout=2", "shutdown_timeout=20")  # on a busy machine, too
+    done = run_program(patient + before, env=env)
     assert (done.returncode, done.stderr) == (0, "")
     bodies = [record.body.string_value for record in receiver.logs]
     assert bodies == [*(["hello"] if before else []), "good bye", "really"]
@@ -177,7 +178,7 @@ def test_what_an_exit_handler_cannot_deliver_is_said(
     endpoint = "http://127.0.0.1:9" if behaviour == "down" else receiver.http
     done = run_program(EARLY_HANDLER, env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 2.5
+    assert float(done.stdout) < 4  # less than the 5 that nobody has set
     assert done.stderr.count("what exit handlers emit from now on") == 1
 
 
@@ -187,12 +188,12 @@ def test_a_missing_collector_costs_one_sentence_each_and_no_time(run_program: Ru
         """
         import time
         import otel_kit
-        telemetry = otel_kit.init_telemetry("job", endpoint="http://localhost:9", console="off")
+        telemetry = otel_kit.init_telemetry("job", endpoint="http://localhost:9", console="off", shutdown_timeout=60)
         for _ in range(100):
             telemetry.tracer.start_span("step").end()
         began = time.monotonic()
         telemetry.shutdown()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30  # of the 60 that a collector which hangs would take
         """,
     )
     assert done.returncode == 0, done.stderr
@@ -226,7 +227,7 @@ def test_a_hung_collector_holds_the_exit_for_the_time_that_is_set(
         },
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 1.5
+    assert float(done.stdout) < 4  # less than the 5 that nobody has set
     assert "not delivered at exit" in done.stderr
 
 
