@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
 from importlib import import_module
@@ -35,6 +35,7 @@ FIRST_EPHEMERAL_PORT = 32768
 _READS = frozenset(("GET", "GETEX", "GETDEL", "HGET", "MGET", "HMGET", "JSON.GET", "JSON.MGET"))
 _SEVERAL = frozenset(("MGET", "HMGET", "JSON.MGET"))
 _STATUS = re.compile(r"[A-Z]{3,}\b")
+_OF_PIPELINE = re.compile(r"\A(Command # \d+ \(\S*).*\) of pipeline caused error: ", re.DOTALL)
 LONGEST_NAME = 64
 # Commands whose first word says little: the second one belongs to the name.
 _FAMILIES = frozenset(
@@ -43,8 +44,10 @@ _FAMILIES = frozenset(
 _PLACES = (
     ("redis.client", "Redis", "execute_command"),
     ("redis.client", "Pipeline", "execute"),
+    ("redis.client", "Pipeline", "immediate_execute_command"),
     ("redis.asyncio.client", "Redis", "execute_command"),
     ("redis.asyncio.client", "Pipeline", "execute"),
+    ("redis.asyncio.client", "Pipeline", "immediate_execute_command"),
     ("redis.cluster", "RedisCluster", "execute_command"),
     ("redis.cluster", "ClusterPipeline", "execute"),
     ("redis.asyncio.cluster", "RedisCluster", "execute_command"),
@@ -85,19 +88,12 @@ def _switch_on_own_metrics() -> None:
     try:
         found = observability.get_observability_instance()
         if not found.is_enabled():
-            _quietly(lambda: found.init(observability.OTelConfig()))
+            # It logs that it was switched on, then and at its first figures, which the program did not ask for.
+            logger = logging.getLogger("redis.observability")
+            logger.setLevel(logger.level or logging.WARNING)
+            found.init(observability.OTelConfig())
     except Exception as error:
         _guard.contained("instrument.redis", error)
-
-
-def _quietly(step: Callable[[], object]) -> None:
-    """It logs that it was switched on, which the program did not ask for."""
-    logger = logging.getLogger("redis.observability.providers")
-    disabled, logger.disabled = logger.disabled, True
-    try:
-        step()
-    finally:
-        logger.disabled = disabled
 
 
 def _watched(original: Any, *, whole: bool) -> Any:
@@ -187,7 +183,7 @@ class _Operation:
             if isinstance(error, Exception):
                 self._span.set_attributes({semconv.ERROR_TYPE: kind, **brief_of(error)})
                 message = _message(error)
-                status = _STATUS.match(message)
+                status = _STATUS.match(_OF_PIPELINE.sub("", message))
                 if status:
                     self._span.set_attribute(semconv.DB_RESPONSE_STATUS_CODE, status[0])
                 facts = {semconv.EXCEPTION_TYPE: kind, semconv.EXCEPTION_MESSAGE: message}
@@ -294,7 +290,8 @@ def _type_name(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
+    """Without the keys and values of the command that a pipeline blames."""
     try:
-        return str(error)
+        return _OF_PIPELINE.sub(r"\1) of pipeline caused error: ", str(error))
     except Exception:
         return ""

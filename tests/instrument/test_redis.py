@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -121,6 +122,38 @@ def test_a_refusal_is_an_error_and_no_log_record(cache: Any, seen: Captured) -> 
     assert span.attributes["error.type"] == "redis.exceptions.ResponseError"
     assert span.attributes["db.response.status_code"] == "WRONGTYPE"
     assert seen.logs == []
+
+
+def test_what_a_pipeline_blames_has_no_keys_and_values(cache: Any, seen: Captured) -> None:
+    """The message of a pipeline's error, which shows the command, brings key and value along, or hides the server's code."""
+    cache.set("a", "text")
+    with cache.pipeline() as pipe:
+        pipe.lpush("a", "card) of 4711")
+        with pytest.raises(redis.ResponseError, match="4711"):
+            pipe.execute()
+    span = seen.span("MULTI")
+    assert "Command # 1 (LPUSH) of pipeline caused error: WRONGTYPE" in span.status.description
+    assert "4711" not in f"{span.status.description}{span.events[0].attributes}"
+    assert span.attributes["db.response.status_code"] == "WRONGTYPE"
+
+
+def test_what_a_pipeline_asks_at_once_is_a_command(cache: Any, seen: Captured) -> None:
+    """Commands of a pipeline that watches, which go to the server one by one, have no spans and no lookups."""
+    cache.set("a", "1")
+    seen.clear()
+    with cache.pipeline() as pipe:
+        pipe.watch("a")
+        assert pipe.get("a") == b"1"
+        pipe.multi()
+        pipe.set("a", "2")
+        pipe.execute()
+    assert [span.name for span in seen.spans] == ["WATCH", "GET", "MULTI"]
+    assert lookups(seen)["hit"] == 1
+
+
+def test_switching_on_its_own_metrics_is_not_told(seen: Captured) -> None:
+    """redis-py's lines about its metrics, at its first figures too, become records of a program that logs at INFO."""
+    assert not logging.getLogger("redis.observability.metrics").isEnabledFor(logging.INFO)
 
 
 def test_a_server_that_is_not_there_is_an_error(seen: Captured) -> None:
