@@ -9,7 +9,7 @@ from otel_kit import _guard
 from otel_kit.instrument import _loop
 from otel_kit.instrument._exchange import KEY, Exchange
 from otel_kit.instrument._figures import OURS, Scope
-from otel_kit.instrument._head import AsgiHead, client_of
+from otel_kit.instrument._head import AsgiHead, client_of, texts
 from otel_kit.instrument._web import current
 from otel_kit.signals.logs import access
 
@@ -204,10 +204,7 @@ class _Wires:
 
     def _started(self, message: Message, status: int) -> Message:
         given, exchange = list(message.get("headers") or ()), self._exchange
-        headers = {}
-        if exchange.wants_headers:
-            headers = {bytes(n).decode("latin-1").lower(): bytes(v).decode("latin-1") for n, v in given}
-        exchange.answered(status, headers)
+        exchange.answered(status, texts(given) if exchange.wants_headers else {})
         present = [bytes(name).lower() for name, _ in given]
         for name, value in exchange.new_headers(()):
             if name.encode() not in present:

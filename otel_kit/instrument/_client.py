@@ -262,11 +262,12 @@ def _counted(method: str, place: Place, template: object) -> tuple[dict[str, Any
 
 def _recorded(side: str, headers: Mapping[str, Any]) -> dict[str, Any]:
     records = current().records
-    return {
-        f"http.{side}.header.{str(name).lower()}": [str(value)[:LONGEST_HEADER]]
-        for name, value in headers.items()
-        if records(side, str(name))
-    }
+    found: dict[str, list[str]] = {}
+    for name, value in headers.items():  # some clients' give one that was sent in parts several times
+        if records(side, str(name)):
+            key = f"http.{side}.header.{str(name).lower()}"
+            found.setdefault(key, []).append(str(value)[:LONGEST_HEADER])
+    return found
 
 
 def _status_in(error: BaseException) -> int:

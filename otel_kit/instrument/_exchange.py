@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -140,7 +141,8 @@ class Exchange:
     def leave(self) -> None:
         """Undo :meth:`enter`, in the same contextvars context."""
         if self._attached is not None:
-            otel_context.detach(self._attached)
+            with suppress(ValueError):  # a coroutine that was closed in another contextvars context
+                otel_context._RUNTIME_CONTEXT.detach(self._attached)
         self.raised = None
         self._gather.__exit__()
         self._bound.__exit__(None, None, None)
@@ -210,7 +212,7 @@ class Exchange:
         # What the application did not read has a length all the same.
         self.request.length = self.request.length or _number(self.head.header("content-length"))
         if self.head.method == "HEAD":
-            self.response.length = 0  # the server keeps it to itself
+            self.response = Body(0)  # the server keeps it to itself
         self._span.set_attributes(self._late())
         if self.own:
             self._span.set_attributes(kinds)
@@ -390,13 +392,14 @@ def _headers(side: str, wanted: tuple[str, ...], headers: Any) -> dict[str, Any]
 
 def _bodies(exchange: Exchange) -> dict[str, str]:
     sides = (
-        (semconv.HTTP_REQUEST_BODY, exchange.request, exchange.head.header("content-type")),
-        (semconv.HTTP_RESPONSE_BODY, exchange.response, exchange.response_headers.get("content-type", "")),
+        (semconv.HTTP_REQUEST_BODY, exchange.request, exchange.head.header),
+        (semconv.HTTP_RESPONSE_BODY, exchange.response, lambda name: exchange.response_headers.get(name, "")),
     )
     return {
         name: body.kept.decode("utf-8", "replace")
-        for name, body, kind in sides
-        if body.kept and kind.lower().startswith(_TEXTS)
+        for name, body, header in sides
+        # What is compressed is no text, and redaction sees nothing in it.
+        if body.kept and header("content-type").lower().startswith(_TEXTS) and not header("content-encoding")
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,9 +74,7 @@ class AsgiHead(Head):
     @property
     def headers(self) -> Mapping[str, str]:
         """All headers by their lower-case names."""
-        return {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers.items()
-        }
+        return texts(self.raw.get("headers") or ())
 
 
 class WsgiHead(Head):
@@ -110,6 +108,15 @@ class WsgiHead(Head):
             for key, value in self.raw.items()
             if key.startswith("HTTP_") or (key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
         }
+
+
+def texts(headers: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    """Headers by their lower-case names; one that was sent in parts is joined, as WSGI's servers do."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = bytes(raw_name).decode("latin-1").lower(), bytes(raw_value).decode("latin-1")
+        found[name] = f"{found[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in found else value
+    return found
 
 
 def client_of(scope: Any) -> str:

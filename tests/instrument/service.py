@@ -50,10 +50,11 @@ def serving() -> Iterator[Service]:
         do_POST = do_HEAD = do_PURGE = do_GET
 
         def ok(self, query: dict[str, str], times: int) -> None:
-            self.answer(int(query.get("status", 200)), {"X-Shard": "7", "Set-Cookie": "a=b"})
+            fields = [("X-Shard", "7"), ("Set-Cookie", "a=b"), ("X-Part", "a"), ("X-Part", "b")]
+            self.answer(int(query.get("status", 200)), fields)
 
         def redirect(self, query: dict[str, str], times: int) -> None:
-            self.answer(302, {"Location": query["to"]})
+            self.answer(302, [("Location", query["to"])])
 
         def flaky(self, query: dict[str, str], times: int) -> None:
             self.answer(503 if times <= 2 else 200)
@@ -71,12 +72,12 @@ def serving() -> Iterator[Service]:
                 self.answer(200)
             else:
                 challenge = 'Digest realm="far", nonce="abc", qop="auth", algorithm=MD5'
-                self.answer(401, {"WWW-Authenticate": challenge})
+                self.answer(401, [("WWW-Authenticate", challenge)])
 
-        def answer(self, status: int, headers: dict[str, str] | None = None) -> None:
+        def answer(self, status: int, headers: list[tuple[str, str]] | None = None) -> None:
             body = json.dumps({"path": self.path}).encode()
             self.send_response(status)
-            for name, value in (headers or {}).items():
+            for name, value in headers or []:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -220,6 +222,62 @@ def test_the_answer_to_head_has_no_body(captured: Any) -> None:
     """What the server keeps to itself is told as sent."""
     call(instrument.asgi(answering()), method="HEAD")
     assert "http.response.body.size" not in server_spans(captured)[0].attributes
+
+
+@types.coroutine
+def _waiting() -> Iterator[None]:
+    yield
+
+
+def test_a_request_that_is_given_up_elsewhere_is_quiet(
+    captured: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request that is still open when its loop is gone is no span, or its end is told as a failure of ours."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await _waiting()
+
+    request = instrument.asgi(app)(SCOPE, None, None)
+    contextvars.copy_context().run(request.send, None)
+    request.close()
+    assert len(server_spans(captured)) == 1
+    assert caplog.records == []
+
+
+def test_headers_in_parts_and_compressed_bodies() -> None:
+    """Of a header that was sent twice one part is missing, or the bytes of a compressed body are told as its text."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        headers = [
+            (b"content-type", b"text/plain"),
+            (b"content-encoding", b"gzip"),
+            (b"x-a", b"3"),
+            (b"x-a", b"4"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"\x1f\x8b"})
+
+    given = [
+        (b"x-a", b"1"),
+        (b"x-a", b"2"),
+        (b"cookie", b"a=1"),
+        (b"cookie", b"b=2"),
+        (b"content-type", b"text/plain"),
+    ]
+    settings = {
+        "capture_request_headers": ["x-a", "cookie"],
+        "capture_response_headers": ["x-a"],
+        "capture_body": 9,
+    }
+    with capture(**settings, redact="off") as captured:
+        call(instrument.asgi(app), [{"type": "http.request", "body": b"plain"}], headers=given)
+    attributes = server_spans(captured)[0].attributes
+    assert attributes["http.request.header.x-a"] == ("1, 2",)
+    assert attributes["http.request.header.cookie"] == ("a=1; b=2",)
+    assert attributes["http.response.header.x-a"] == ("3, 4",)
+    assert attributes["otel_kit.http.request.body"] == "plain"
+    assert "otel_kit.http.response.body" not in attributes
 
 
 def test_a_host_that_can_be_none_is_not_kept(captured: Any) -> None:
