@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
-from otel_kit import _guard
+from otel_kit import _guard, semconv
 from otel_kit.instrument import _loop
 from otel_kit.instrument._exchange import KEY, Exchange
 from otel_kit.instrument._figures import OURS, Scope
@@ -128,9 +129,14 @@ def _end(exchange: Exchange) -> None:
 def _look_for_route(exchange: Exchange) -> None:
     """FastAPI knows the route of its routers best; newer Starlettes and other frameworks leave it in the scope."""
     scope = exchange.head.raw
-    native = getattr(scope.get(NATIVE), "route", None)
-    if native:
-        exchange.route = native
+    native = scope.get(NATIVE)
+    if exchange.is_handed_on and native is not None:
+        with suppress(AttributeError):  # the route of the application inside, for FastAPI's duration, too
+            native.route = exchange.route
+        exchange.span.update_name(exchange.title)
+        exchange.span.set_attribute(semconv.HTTP_ROUTE, exchange.route)
+    elif route := getattr(native, "route", None):
+        exchange.route = route
     elif not exchange.route and isinstance(path := getattr(scope.get("route"), "path_format", None), str):
         exchange.matched(exchange.prefix + path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
@@ -84,13 +85,15 @@ class Exchange:
         disconnected: the client left before the response was complete.
         late_ids: ids that were bound in the course of the request.
         excluded: the path has no spans.
+        is_handed_on: an application of another kind inside serves it, by a bridge.
         seconds: from begin to end, 0 while it goes on.
     """
 
     __slots__ = (
-        "_attached", "_begun", "_begun_ids", "_bound", "_gather", "_given", "_ids", "_kinds", "_over", "_scope", "_span",
-        "_told", "_web", "disconnected", "error", "excluded", "head", "is_websocket", "late_ids", "own", "prefix", "raised",
-        "request", "response", "response_headers", "route", "seconds", "status",
+        "_attached", "_begun", "_begun_ids", "_bound", "_gather", "_given", "_ids", "_kinds", "_over", "_scope",
+        "_serving", "_span", "_told", "_web", "disconnected", "error", "excluded", "head", "is_handed_on",
+        "is_websocket", "late_ids", "own", "prefix", "raised", "request", "response", "response_headers", "route",
+        "seconds", "status",
     )  # fmt: skip
 
     def __init__(self, head: Head, *, own: bool, websocket: bool = False, scope: Scope = OURS) -> None:
@@ -100,7 +103,7 @@ class Exchange:
         self.error: BaseException | None = None
         self.raised: BaseException | None = None
         self.seconds = 0.0
-        self.disconnected = self._over = self._told = False
+        self.disconnected = self.is_handed_on = self._over = self._told = False
         self.late_ids: dict[str, Any] = {}
         self.request, self.response = Body(web.body_bytes), Body(web.body_bytes)
         self.response_headers: dict[str, str] = {}
@@ -117,6 +120,7 @@ class Exchange:
         """Let the span be current and the ids hold, in this contextvars context."""
         self._bound = bind(**self._ids)
         self._bound.__enter__()
+        self._serving = serving.set(self)
         self._gather = gather()
         self._gather.__enter__()
         self._attached: Any = None
@@ -143,6 +147,8 @@ class Exchange:
         if self._attached is not None:
             with suppress(ValueError):  # a coroutine that was closed in another contextvars context
                 otel_context._RUNTIME_CONTEXT.detach(self._attached)
+        with suppress(ValueError):
+            serving.reset(self._serving)
         self.raised = None
         self._gather.__exit__()
         self._bound.__exit__(None, None, None)
@@ -318,6 +324,9 @@ class Exchange:
         """The span's name: ``GET /orders/{id}``."""
         return f"{self._method()} {self.route}" if self.route else self._method()
 
+
+serving: ContextVar[Exchange | None] = ContextVar("otel_kit.serving", default=None)
+"""The request that is served here."""
 
 _RESPONSE_IDS = (("request_id", "x-request-id"), ("correlation_id", "x-correlation-id"))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from otel_kit import _guard
-from otel_kit.instrument._exchange import KEY, Body, Exchange
+from otel_kit.instrument._exchange import KEY, Body, Exchange, serving
 from otel_kit.instrument._head import WsgiHead
 from otel_kit.instrument._web import current
 from otel_kit.signals.logs import access
@@ -23,8 +23,22 @@ App = Callable[[Environ, Any], Iterable[bytes]]
 
 def is_request(environ: Environ) -> bool:
     """Whether this is a request that nobody watches. A program may have the same environ served once more."""
-    exchange = environ.get(KEY)
+    exchange = environ.get(KEY) or _handed_on(environ)
     return exchange is None or exchange.is_over
+
+
+def _handed_on(environ: Environ) -> Exchange | None:
+    """The request of an ASGI application that has this one inside, which a bridge between them hands on in other words."""
+    exchange = serving.get()
+    if exchange is None:
+        return None
+    here, there = WsgiHead(environ), exchange.head
+    same = (here.method, here.path, here.query) == (there.method, there.path, there.query)
+    if not same or here.header("host") != there.header("host"):
+        return None
+    environ[KEY] = exchange
+    exchange.is_handed_on = True
+    return exchange
 
 
 def serve(app: App, environ: Environ, start_response: Any, *, own: bool = True) -> Iterable[bytes]:

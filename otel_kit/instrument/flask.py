@@ -108,7 +108,7 @@ def _started(_sender: Any, **_: Any) -> None:
     from flask import request
 
     if request.url_rule is not None and (exchange := _exchange()):
-        exchange.matched(exchange.head.raw.get("SCRIPT_NAME", "").rstrip("/") + request.url_rule.rule)
+        exchange.matched(request.environ.get("SCRIPT_NAME", "").rstrip("/") + request.url_rule.rule)
 
 
 def _failed(_sender: Any, exception: BaseException, **_: Any) -> None:

@@ -325,6 +325,34 @@ def test_a_handler_that_holds_the_loop_up_is_named_in_its_trace(middleware: bool
     assert named[0].attributes["otel_kit.request.id"] == span.attributes["otel_kit.request.id"]
 
 
+@pytest.mark.filterwarnings("ignore:starlette.middleware.wsgi")
+@pytest.mark.parametrize("make", [FastAPI, Starlette])
+def test_a_wsgi_application_inside_is_the_same_request(make: Any) -> None:
+    """A Flask application in a FastAPI, as FastAPI's documentation has it, makes a second request of each."""
+    flask = pytest.importorskip("flask")
+    wsgi = pytest.importorskip("starlette.middleware.wsgi")
+    inside = flask.Flask("inside")
+    inside.logger.disabled = True
+    inside.get("/hi/<name>", endpoint="hi")(lambda name: name)
+    inside.get("/broken", endpoint="broken")(lambda: 1 / 0)
+    app = make()
+    app.mount("/v1", wsgi.WSGIMiddleware(inside))
+    with capture(instrument=["fastapi", "starlette", "flask"]) as captured:
+        client = starlette_testclient.TestClient(app, raise_server_exceptions=False)
+        for where in ("/v1/hi/ada?a=1", "/v1/broken", "/v1/nowhere"):
+            assert client.get(where).headers["x-request-id"]
+    spans = server_spans(captured)
+    assert [span.name for span in spans] == ["GET /v1/hi/<name>", "GET /v1/broken", "GET /v1/{path}"]
+    assert [span.attributes["http.response.status_code"] for span in spans] == [200, 500, 404]
+    assert spans[1].attributes["code.function.name"].endswith("<lambda>")
+    routes = [record.attributes["http.route"] for record in access_logs(captured)]
+    assert routes == ["/v1/hi/<name>", "/v1/broken", "/v1/{path}"]
+    counted = points(captured, "http.server.request.duration")
+    assert {(point.attributes["http.route"], point.count) for point in counted} == {
+        (route, 1) for route in routes
+    }
+
+
 def test_one_application_alone() -> None:
     """Turning one application on turns others on, or undo leaves something on."""
     chosen, other = make_app(), make_app()
