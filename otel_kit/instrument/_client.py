@@ -162,6 +162,10 @@ class Call:
             if name not in _ONLY_IF_MISSING or name not in headers:
                 headers[name] = value
                 self._sent[name] = value
+        self.hands_on(headers)
+
+    def hands_on(self, headers: Any) -> None:
+        """What the call has added is among these headers; a program may send them later, by a call of its own."""
         with suppress(AttributeError):  # aiohttp's, which are not the program's own
             setattr(headers, _SENT, self._sent)
 

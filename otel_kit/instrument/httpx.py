@@ -47,7 +47,7 @@ def _replace(owner: type, name: str, watched: Any) -> None:
 
 def _send(original: Any) -> Any:
     def send(client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        call = begin(request.method, str(request.url), request.headers, [client])
+        call = begin(request.method, str(request.url), request.headers, [client, request])
         if call is None:
             return original(client, request, *args, **kwargs)
         try:
@@ -63,7 +63,7 @@ def _send(original: Any) -> Any:
 
 def _send_async(original: Any) -> Any:
     async def send(client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        call = begin(request.method, str(request.url), request.headers, [client])
+        call = begin(request.method, str(request.url), request.headers, [client, request])
         if call is None:
             return await original(client, request, *args, **kwargs)
         try:
@@ -109,15 +109,22 @@ def _of(client: Any) -> Call | None:
 
 
 def _next(call: Call, request: Any) -> None:
-    """The first request has all that it needs; the maker is marked when it has passed."""
-    if isinstance(call.maker, list) and len(call.maker) == 1:
-        call.maker.append(request)
-        return
-    url = str(request.url)
-    call.resent(call.status, url=url)
+    """The call's own request has all that it needs; another may come first, such as one for a token.
+
+    The maker is marked when the first has passed.
+    """
+    maker, url = call.maker, str(request.url)
+    if isinstance(maker, list) and len(maker) == 2:
+        maker.append(request)
+        if request is maker[1]:
+            return
+    else:
+        call.resent(call.status, url=url)
     call.goes_on(url, request.headers)
 
 
 def _answered(call: Call, response: Any) -> None:
     version = response.http_version.removeprefix("HTTP/")
+    if response.next_request is not None:
+        call.hands_on(response.next_request.headers)
     call.answered(response.status_code, version, response.headers)

@@ -92,4 +92,6 @@ def _once_more(call: Call, original: Any, session: Any, request: Any, kwargs: di
 
 def _answered(call: Call, response: Any) -> None:
     protocol = _VERSIONS.get(getattr(response.raw, "version", 0), "")
+    if (following := getattr(response, "next", None)) is not None:
+        call.hands_on(following.headers)
     call.answered(response.status_code, protocol, response.headers, len(response.history))

@@ -369,6 +369,48 @@ def test_a_request_that_is_sent_again_has_what_holds_then(
     assert not {"x-request-id", "traceparent"} & third.keys()
 
 
+@pytest.mark.parametrize("get", ["requests", "httpx"], indirect=True)
+def test_a_redirect_that_the_program_follows_itself_takes_nothing_along(
+    get: Get, far: Service, seen: Captured, request: pytest.FixtureRequest
+) -> None:
+    """Trace and ids reach a host that is not on the list with the request that a client prepares for a redirect."""
+    import httpx
+    import requests
+
+    _client_choice.use(Client(propagate_to=("127.0.0.1",)))
+    url = f"{far.url}/redirect?to={far.other}/ok"
+    with otel_kit.bind(request_id="r-1"):
+        if request.node.callspec.params["get"] == "requests":
+            with requests.Session() as session:
+                prepared = session.get(url, allow_redirects=False).next
+                assert prepared is not None
+                session.send(prepared)
+        else:
+            with httpx.Client(trust_env=False) as client:
+                following = client.get(url).next_request
+                assert following is not None
+                client.send(following)
+    first, second = far.headers()
+    assert first["x-request-id"] == "r-1"
+    assert not {"x-request-id", "traceparent"} & second.keys()
+
+
+@pytest.mark.parametrize("get", ["httpx", "httpx-async"], indirect=True)
+def test_a_request_for_a_token_takes_the_trace_along(get: Get, far: Service, seen: Captured) -> None:
+    """A request that an authentication makes first lacks the trace, or counts the call's own as made again."""
+    import httpx
+
+    class Login(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            yield httpx.Request("GET", f"{far.url}/ok?token")
+            yield request
+
+    assert get(f"{far.url}/ok", auth=Login()) == 200
+    (span,) = clients(seen)
+    assert len(far.asked) == 2
+    assert all(f"{span.context.trace_id:032x}" in headers["traceparent"] for headers in far.headers())
+
+
 @pytest.mark.parametrize("get", ["urllib3"], indirect=True)
 def test_what_a_call_began_has_calls_of_its_own(get: Get, far: Service, seen: Captured) -> None:
     """A thread that was started inside of a call is taken for that call as long as it lives."""
