@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import sys
 import types
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,6 +19,8 @@ _OURS = frozenset(
         "__setstate__", "__slots__", "__subclasshook__", "__weakref__",
     )
 )  # fmt: skip
+# An object's own would tell of the stand.
+_SHOWN = ("__repr__", "__str__", "__format__", "__dir__", "__hash__")
 _BUILTIN_METHODS = (types.BuiltinMethodType, types.MethodWrapperType)
 
 
@@ -47,6 +52,15 @@ class Stand:
     def __class__(self) -> Any:
         return self._otel_kit_target.__class__
 
+    def __copy__(self) -> Any:
+        return self._otel_kit_around(copy.copy(self._otel_kit_target))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self._otel_kit_around(copy.deepcopy(self._otel_kit_target, memo))
+
+    def _otel_kit_around(self, made: Any) -> Any:
+        return self if made is self._otel_kit_target else self._otel_kit_again(made)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         reduced = self._otel_kit_target.__reduce_ex__(protocol)
         if type(reduced) is str and _is_found(self, reduced):
@@ -54,18 +68,24 @@ class Stand:
         return _made_again, (self._otel_kit_again, self._otel_kit_target)
 
 
-def stand_for(target: Any, call: Callable[..., Any], again: Callable[[Any], Any]) -> Any:
+def stand_for(
+    target: Any,
+    call: Callable[..., Any],
+    again: Callable[[Any], Any],
+    like: Callable[[FunctionType, Callable[..., Any]], Any],
+) -> Any:
     """What stands for a callable.
 
     Args:
         target: the callable.
         call: what is called in its place.
         again: makes another one, for what the callable is once it is bound to an object, or unpickled.
+        like: makes a function that looks like the first one, and calls the second.
     """
     kind = type(target)
     made = _kinds.get(kind)
     if made is None:
-        made = _kinds[kind] = _kind_for(kind)
+        made = _kinds[kind] = _kind_for(kind, like)
     stand: Any = object.__new__(made)
     for name, value in (("target", target), ("call", call), ("again", again)):
         object.__setattr__(stand, f"_otel_kit_{name}", value)
@@ -76,18 +96,17 @@ def stand_for(target: Any, call: Callable[..., Any], again: Callable[[Any], Any]
 _kinds: WeakKeyDictionary[type, type[Stand]] = WeakKeyDictionary()
 
 
-def _kind_for(kind: type) -> type[Stand]:
+def _kind_for(kind: type, like: Callable[[FunctionType, Callable[..., Any]], Any]) -> type[Stand]:
     body: dict[str, Any] = {"__slots__": ()}
+    call = inspect.getattr_static(kind, "__call__", None)
+    if type(call) is FunctionType:  # frameworks look at it to know whether it is to be awaited
+        body["__call__"] = like(call, Stand.__call__)
     for name in dir(kind):
         own = getattr(kind, name, None)
         special = name.startswith("__") and name.endswith("__") and name not in _OURS
-        if special and callable(own) and own is not getattr(object, name, None):
+        if special and callable(own) and (name in _SHOWN or own is not getattr(object, name, None)):
             body[name] = _passed_on(name)
-    if getattr(kind, "__hash__", None) is None:
-        body["__hash__"] = None
-    else:
-        body["__hash__"] = _passed_on("__hash__")
-    body |= {name: _copied(name) for name in ("__copy__", "__deepcopy__") if hasattr(kind, name)}
+    body.setdefault("__hash__", None)
     if hasattr(kind, "__get__"):
         body["__get__"] = _bound
     made: type[Stand] = type("Stand", (Stand,), body)
@@ -100,14 +119,6 @@ def _kind_for(kind: type) -> type[Stand]:
 def _passed_on(name: str) -> Callable[..., Any]:
     def special(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         return getattr(self._otel_kit_target, name)(*args, **kwargs)
-
-    return special
-
-
-def _copied(name: str) -> Callable[..., Any]:
-    def special(self: Any, /, *args: Any) -> Any:
-        made = getattr(self._otel_kit_target, name)(*args)
-        return self if made is self._otel_kit_target else self._otel_kit_again(made)
 
     return special
 

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple, Protocol
 from otel_kit.context.stand import Stand, stand_for
 
 MOST_SHAPES = 1000
+# Of frames of wrappers: no real file, so that nobody looks for its lines, and ours.
+FILE = "<made>/otel_kit/context/wrapped"
 
 
 class Run(Protocol):
@@ -56,11 +58,12 @@ class Switch(Protocol):
     def on(self) -> bool: ...
 
 
-class _Always:
-    on = True
+class _Set:
+    def __init__(self, on: bool) -> None:
+        self.on = on
 
 
-ALWAYS = _Always()
+ALWAYS, _NEVER = _Set(True), _Set(False)
 
 
 def wrap(
@@ -84,7 +87,7 @@ def wrap(
     if type(target) is FunctionType:
         shape = _shape_of(target.__code__)
         return _dressed(_made(kind, shape, target, part, begin, awaiting), target, shape)
-    return stand_for(target, _made(kind, _ANY, target, part, begin, awaiting), again)
+    return stand_for(target, _made(kind, _ANY, target, part, begin, awaiting), again, _like)
 
 
 def layers(target: Any) -> Iterator[Any]:
@@ -166,6 +169,16 @@ def _dressed(call: Any, function: FunctionType, shape: _Shape) -> Any:
         call.__dict__.update(function.__dict__)
         call.__wrapped__ = function
     return call
+
+
+def _like(function: FunctionType, call: Callable[..., Any]) -> Any:
+    """A function that looks like the first one, and calls the second."""
+    shape = _shape_of(function.__code__)
+    return _dressed(_made(_kind_of(function), shape, call, _NEVER, _nobody, None), function, shape)
+
+
+def _nobody(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> None:
+    """Nothing is begun."""
 
 
 # -- kinds
@@ -374,13 +387,12 @@ def _made(
 def _maker(kind: str, shape: _Shape) -> Callable[..., Any]:
     head = "def make(function__, part__, begin__, awaiting__):"
     source = f"{head}{kind.format(**shape._asdict())}\n    return call\n"
-    # The frame's file and module say that it is ours; there is no source to show.
     room = {
         "__name__": __name__,
         "steps__": _steps,
         "nothing__": nullcontext(),
         "coroutine__": types.coroutine,
     }
-    exec(compile(source, f"{__file__} (a call)", "exec", dont_inherit=True), room)
+    exec(compile(source, FILE, "exec", dont_inherit=True), room)
     made: Callable[..., Any] = room["make"]  # type: ignore[assignment]
     return made

@@ -137,6 +137,10 @@ class SpanBlock(Block):
         super().__init__(lambda: tracer.start_as_current_span(name, attributes=attributes))
         self._tracer, self._name, self._attributes = tracer, name, attributes
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        scope = next((scope for scope, tracer in _tracers.items() if tracer is self._tracer), "otel_kit")
+        return _block_of, (scope, self._name, dict(self._attributes))
+
     def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
         if not steps:
             return _Whole(self._open())
@@ -187,6 +191,10 @@ class _InSteps(_Run):
 
     def __exit__(self, *exc: object) -> None:
         otel_context.detach(self._token)
+
+
+def _block_of(scope: str, name: str, attributes: Mapping[str, Any]) -> SpanBlock:
+    return SpanBlock(_tracer_of(scope), name, attributes)
 
 
 def _tracer_of(scope: str) -> Tracer:

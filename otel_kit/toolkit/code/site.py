@@ -19,7 +19,7 @@ from otel_kit.signals.logs.levels import gate
 from otel_kit.toolkit.code.parameters import Parameters, parameters_of, parameters_of_code
 from otel_kit.toolkit.code.values import SHORT, kept, shown
 
-_OURS = (os.path.dirname(__file__), os.path.dirname(wrapped.__file__))
+_OURS = (os.path.dirname(__file__), wrapped.FILE)
 _RECEIVERS = ("self", "cls", "mcs")
 MOST_ARGUMENTS = 32  # of one call
 

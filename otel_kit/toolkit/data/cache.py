@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
+from otel_kit.context.stand import Stand
 from otel_kit.errors import ArgumentError
 from otel_kit.toolkit.data import kinds
 from otel_kit.toolkit.data.cached import LruCache, WatchedLruCache
@@ -64,6 +65,10 @@ def observe_cache(name: str, cache: Any = _NOTHING) -> Any:
 
 
 def _observed(cache: Any, lookups: Lookups) -> Any:
+    if issubclass(type(cache), Stand):  # of a decorator of ours, which is to stay around it
+        inside = cache._otel_kit_target
+        made = _observed(inside, lookups)
+        return cache if made is inside else cache._otel_kit_again(made)
     if isinstance(cache, LruCache):
         made = WatchedLruCache(cache, lookups)
         lookups.measure(made, lambda function: function.cache_info().currsize)

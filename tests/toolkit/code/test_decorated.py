@@ -216,6 +216,49 @@ def test_callables_that_answer_everything_can_be_decorated(decorate: Decorator) 
         assert decorate(mock.create_autospec(plain, return_value="x"))(1, d=2) == "x"
 
 
+class Caller:
+    async def __call__(self, x: int, *, y: int = 2) -> int:
+        return x + y
+
+    def __len__(self) -> int:
+        return 0
+
+
+@each_decorator
+def test_a_callable_object_stays_one(decorate: Decorator) -> None:
+    """A framework takes an object that is awaited for one that is not, or its signature, text or operators are others."""
+    caller = Caller()
+    made: Any = decorate(caller)
+    assert inspect.iscoroutinefunction(made.__call__)
+    for look in (inspect.signature, inspect.getfullargspec, repr, hash, len, dir, bool):
+        assert look(made) == look(caller)  # type: ignore[operator]
+    made.limit = 3
+    assert (caller.limit, isinstance(made, Caller)) == (3, True)  # type: ignore[attr-defined]
+    with capture():
+        assert asyncio.run(made(1)) == 3
+        assert asyncio.run(copy.deepcopy(made)(1, y=4)) == 5
+    for each in (caller, made):
+        with pytest.raises(
+            TypeError, match=r"Caller.__call__\(\) missing 1 required positional argument: 'x'"
+        ):
+            each()
+
+
+def test_a_cache_that_is_decorated_can_be_observed() -> None:
+    """Observing a decorated cache takes the decorator away."""
+
+    @otel_kit.observe_cache("squares")
+    @traced
+    @functools.lru_cache
+    def square(x: int) -> int:
+        return x * x
+
+    with capture() as seen:
+        assert (square(3), square(3)) == (9, 9)
+        assert len(seen.spans) == 2
+    assert square.cache_info().hits == 1
+
+
 @each_decorator
 def test_methods_bind_as_they_did(decorate: Decorator) -> None:
     """A method of any kind, decorated in its class or beside it, is bound otherwise, or differs when looked at."""
@@ -347,13 +390,14 @@ def doubled(x: int) -> int:
 
 
 halved = measured(functools.partial(divmod, 8))
+spanned = otel_kit.span("part", product="tea")(functools.partial(divmod, 8))
 
 
-@pytest.mark.parametrize("function", [tripled, cached, doubled, halved])
+@pytest.mark.parametrize("function", [tripled, cached, doubled, halved, spanned])
 def test_what_is_decorated_goes_to_other_processes(function: Any) -> None:
     """A decorated function or partial cannot be pickled, or does something else in a spawned process."""
     found = pickle.loads(pickle.dumps(function))
-    assert found is function or function is halved
+    assert found is function or function in (halved, spanned)
     assert found(2) == function(2)
     assert copy.copy(function)(2) == copy.deepcopy(function)(2) == function(2)
 
