@@ -8,8 +8,6 @@ with a request as baggage.
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
 import os
 import reprlib
 import sys
@@ -22,6 +20,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from otel_kit import semconv
+from otel_kit.context.wrapped import wrap
+from otel_kit.errors import ArgumentError
 
 IdValue = str | bool | int | float
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -142,8 +142,8 @@ def clear_context() -> None:
 class bind:
     """Bind ids for a block, or for each call of a function; after it the ids from before hold again.
 
-    Use as ``with bind(request_id="r-7"):``, as ``async with``, or as a decorator of sync and async
-    functions. What is bound inside a block by :func:`bind_context` ends with it.
+    Use as ``with bind(request_id="r-7"):``, as ``async with``, or as a decorator of functions of all kinds;
+    of a generator they hold in its steps, not in between. What is bound inside a block by :func:`bind_context` ends with it.
 
     Args:
         ids: as for :func:`bind_context`. ``None`` hides an id inside the block.
@@ -186,22 +186,54 @@ class bind:
         self.__exit__(exc_type, exc, traceback)
 
     def __call__(self, function: Function) -> Function:
-        ids = self._ids
-        if inspect.iscoroutinefunction(function):
+        return self._around(function)  # type: ignore[no-any-return]
 
-            @functools.wraps(function)
-            async def bound_async(*args: Any, **kwargs: Any) -> Any:
-                with bind(**ids):
-                    return await function(*args, **kwargs)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bind, (self._ids,)
 
-            return bound_async  # type: ignore[return-value]
+    def _around(self, function: Any) -> Any:
+        kind: Any = type(function)
+        if issubclass(kind, staticmethod | classmethod):
+            return kind(self._around(function.__func__))
+        if issubclass(kind, type) or not callable(function):
+            raise ArgumentError("bind(function)", function, "a function or a method")
+        return wrap(function, self._begin, self._around)
 
-        @functools.wraps(function)
-        def bound(*args: Any, **kwargs: Any) -> Any:
-            with bind(**ids):
-                return function(*args, **kwargs)
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Call:
+        call = _Call(bind(**self._ids))
+        if not steps:
+            call.__enter__()
+        return call
 
-        return bound  # type: ignore[return-value]
+
+def _bind(ids: Mapping[str, object]) -> bind:
+    return bind(**ids)
+
+
+class _Call:
+    """One call of a function; of a generator, all of its steps."""
+
+    __slots__ = ("_block", "_open")
+
+    def __init__(self, block: bind) -> None:
+        self._block, self._open = block, False
+
+    def __enter__(self) -> None:
+        self._open = True
+        self._block.__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        self._open = False
+        self._block.__exit__(None, None, None)
+
+    def returned(self, result: object = None) -> None:
+        """It ended well."""
+        if self._open:
+            self.__exit__()
+
+    def raised(self, error: BaseException) -> None:
+        """It ended with an exception."""
+        self.returned()
 
 
 class gather:

@@ -139,6 +139,28 @@ def test_decorator_of_a_coroutine_function() -> None:
     assert asyncio.iscoroutinefunction(work)
 
 
+def test_decorator_of_generators() -> None:
+    """A decorated generator runs without the ids, or they hold in its caller between two steps."""
+
+    @bind(run_id="n")
+    def items() -> Iterator[dict[str, Any]]:
+        yield current_context()
+        yield current_context()
+
+    @bind(run_id="n")
+    async def pages() -> AsyncIterator[dict[str, Any]]:
+        await asyncio.sleep(0)
+        yield current_context()
+
+    async def main() -> None:
+        async for page in pages():
+            assert (page, current_context()) == ({"run_id": "n"}, {})
+
+    for item in items():
+        assert (item, current_context()) == ({"run_id": "n"}, {})
+    asyncio.run(main())
+
+
 def test_async_with() -> None:
     """``async with bind(...)`` does not bind or does not restore."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
@@ -38,9 +38,9 @@ def observe_cache(name: str) -> Callable[[Cache], Cache]: ...
 def observe_cache(name: str, cache: Any = _NOTHING) -> Any:
     """Count what happens in a cache: ``otel_kit.cache.lookups``, ``.writes``, ``.removals``, ``.size``, ``.operation.duration``.
 
-    The cache does what it did, and stays an instance of its class. ``functools.lru_cache``, ``dict`` and ``OrderedDict`` are
-    made of C, and cannot be watched: for them another object of the kind is returned; so use what is returned. All others are
-    watched in place, and returned. Observed once more it is observed under the new name only.
+    The cache does what it did, and stays an instance of its class. ``functools.lru_cache``, ``dict``, ``OrderedDict`` and
+    ``defaultdict`` are made of C, and cannot be watched: for them another object of the kind is returned; so use what is
+    returned. All others are watched in place, and returned. Observed once more it is observed under the new name only.
 
     Args:
         name: its name, an attribute of the metrics; a few of them, not one for each user.
@@ -119,9 +119,10 @@ def _mapping(cache: Any, lookups: Lookups) -> Any:
     try:
         watch(cache, rules, lookups, more)
     except TypeError:
-        if kind is not dict and kind is not OrderedDict:
+        if kind not in (dict, OrderedDict, defaultdict):
             raise ArgumentError("observe_cache(cache)", kind.__qualname__, VALID) from None
-        made = derived(kind, rules, lookups, {}, slots=False)(cache)
+        factory = (cache.default_factory,) if kind is defaultdict else ()
+        made = derived(kind, rules, lookups, {}, slots=False)(*factory, cache)
         lookups.measure(made, len)
         return made
     return None

@@ -28,7 +28,8 @@ DECORATORS: list[Any] = [
     pytest.param(measured, id="measured"),
     pytest.param(otel_kit.span, id="span"),
     pytest.param(debug_on_error, id="debug_on_error"),
-    pytest.param(lambda function: otel_kit.agent.tool("search")(function), id="agent.tool"),
+    pytest.param(otel_kit.agent.tool("search"), id="agent.tool"),
+    pytest.param(otel_kit.bind(order_id=7), id="bind"),
 ]
 each_decorator = pytest.mark.parametrize("decorate", DECORATORS)
 
@@ -331,7 +332,9 @@ def test_methods_bind_as_they_did(decorate: Decorator) -> None:
     assert inspect.getfullargspec(bound) == inspect.getfullargspec(other.own)
 
 
-@pytest.mark.parametrize("decorate", [measured, otel_kit.span, debug_on_error, otel_kit.agent.tool("x")])
+@pytest.mark.parametrize(
+    "decorate", [measured, otel_kit.span, debug_on_error, otel_kit.agent.tool("x"), otel_kit.bind(a=1)]
+)
 def test_a_class_is_refused_as_it_is_decorated(decorate: Decorator) -> None:
     """A class that is decorated becomes a function."""
     with pytest.raises(ArgumentError, match="a function"):

@@ -8,7 +8,7 @@ import functools
 import inspect
 import pickle
 import threading
-from collections import OrderedDict, UserDict
+from collections import OrderedDict, UserDict, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +44,8 @@ class Slots(dict[Any, Any]):
     __slots__ = ("__weakref__", "note")
 
 
-MAPPINGS = {"dict": dict, "OrderedDict": OrderedDict, "UserDict": Plain, "slots": Slots}
+MADE_OF_C = {"dict": dict, "OrderedDict": OrderedDict, "defaultdict": defaultdict}
+MAPPINGS: dict[str, Any] = {**MADE_OF_C, "UserDict": Plain, "slots": Slots}
 
 
 def cachetools_cache() -> Any:
@@ -81,7 +82,7 @@ def test_a_mapping_is_what_it_was(kind: str) -> None:
     cache["a"] = 1
     plain, shown = type(cache), repr(cache)
     observed = otel_kit.observe_cache("same", cache)
-    assert (observed is cache) == (kind not in ("dict", "OrderedDict"))
+    assert (observed is cache) == (kind not in MADE_OF_C)
     assert isinstance(observed, plain)
     assert (repr(observed), dict(observed), type(observed).__name__) == (shown, {"a": 1}, plain.__name__)
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
@@ -91,6 +92,17 @@ def test_a_mapping_is_what_it_was(kind: str) -> None:
     assert inspect.signature(observed.get) == inspect.signature(
         plain().get if kind != "cachetools" else plain(1).get
     )
+
+
+def test_a_mapping_makes_what_is_missing() -> None:
+    """A defaultdict no longer makes values, or one that it made counts as found."""
+    with capture() as captured:
+        cache = otel_kit.observe_cache("lists", defaultdict(list, a=[1]))
+        cache["b"].append(2)
+        assert (cache, cache.default_factory) == ({"a": [1], "b": [2]}, list)
+        assert cache["b"] == [2]
+        found = figures(captured, "lists")
+    assert (found["hit"], found["miss"], found["size"]) == (1, 1, 2)
 
 
 def test_evictions_of_cachetools() -> None:
