@@ -18,9 +18,11 @@ from contextlib import nullcontext
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple, Protocol
 
+from otel_kit.context.headroom import OF_EMITTING, give_back, take
 from otel_kit.context.stand import Stand, stand_for
 
 MOST_SHAPES = 1000
+EVERY = 50  # calls inside of each other there is more room made on the stack
 # Of frames of wrappers: no real file, so that nobody looks for its lines, and ours.
 FILE = "<made>/otel_kit/context/wrapped"
 
@@ -211,14 +213,20 @@ def _kind_of(target: Any) -> str:
 _CALL = """
     def call({parameters}):
         run__ = begin__({args}, {kwargs}, steps=False) if part__.on else None
-        if run__ is None:
-            return function__({passed})
+        depth__[0] = deep__ = depth__[0] + 1
+        room__ = None if deep__ % every__ else deeper__(deep__)
         try:
             result__ = function__({passed})
         except BaseException as error__:
-            run__.raised(error__)
+            if run__ is not None:
+                run__.raised(error__)
             raise
-        run__.returned(result__)
+        finally:
+            depth__[0] -= 1
+            if room__ is not None:
+                give_back__(room__)
+        if run__ is not None:
+            run__.returned(result__)
         return result__
 """
 _COROUTINE = """
@@ -306,6 +314,19 @@ def _steps(generator: Generator[Any, Any, Any], run: Run) -> Generator[Any, Any,
             go, value = generator.throw, error
 
 
+# How many wrapped functions run, in all threads together: enough to know that one may call itself, and cheap.
+_depth = [0]
+
+
+def _deeper(depth: int) -> int | None:
+    """Room for so many frames of wrappers; what is to be given back."""
+    try:
+        take(depth + OF_EMITTING)
+    except RecursionError:
+        return None
+    return depth + OF_EMITTING
+
+
 def _awaiting(run: Run, awaited: Any) -> Any:
     return awaited
 
@@ -389,9 +410,13 @@ def _maker(kind: str, shape: _Shape) -> Callable[..., Any]:
     source = f"{head}{kind.format(**shape._asdict())}\n    return call\n"
     room = {
         "__name__": __name__,
-        "steps__": _steps,
-        "nothing__": nullcontext(),
         "coroutine__": types.coroutine,
+        "deeper__": _deeper,
+        "depth__": _depth,
+        "every__": EVERY,
+        "give_back__": give_back,
+        "nothing__": nullcontext(),
+        "steps__": _steps,
     }
     exec(compile(source, FILE, "exec", dont_inherit=True), room)
     made: Callable[..., Any] = room["make"]  # type: ignore[assignment]

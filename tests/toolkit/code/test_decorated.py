@@ -9,8 +9,11 @@ import functools
 import inspect
 import multiprocessing
 import pickle
+import sys
+import threading
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from unittest import mock
@@ -443,6 +446,24 @@ def test_odd_exceptions_leave_as_they_are(decorate: Decorator, error: BaseExcept
     with capture(), pytest.raises(type(error)) as caught:
         fails()
     assert caught.value is error
+
+
+@each_decorator
+@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
+def test_recursion_gets_as_deep_as_before(decorate: Decorator, on: bool) -> None:
+    """A function that calls itself 900 times no longer can once it is decorated, or the limit is another one afterwards."""
+
+    @decorate
+    def down(n: int) -> int:
+        return n and 1 + down(n - 1)
+
+    limit, results = sys.getrecursionlimit(), []
+    with capture() if on else nullcontext():
+        for _ in range(2):  # a stack without pytest's own frames
+            thread = threading.Thread(target=lambda: results.append(down(900)))
+            thread.start()
+            thread.join()
+    assert (results, sys.getrecursionlimit()) == ([900, 900], limit)
 
 
 @each_decorator
