@@ -22,6 +22,7 @@ _PROGRAMS: tuple[tuple[str, dict[str, str]], ...] = (
     (r"redis-cli|valkey-cli|keydb-cli", {"-a": "secret"}),
     (r"ldap\w+|kinit|ipmitool|psexec|winexe", {"-w": "secret", "-P": "secret", "-p": "secret"}),
     (r"smbclient|rpcclient|mount\.cifs|net", {"-U": "percent"}),
+    (r"mosquitto_\w+", {"-P": "secret"}),
     (r"openssl|gpg|gpg2", {"-k": "secret", "-K": "secret"}),
     (r"lftp", {"-u": "comma"}),
     (r"snmp\w+", {"-A": "secret", "-X": "secret", "-c": "secret"}),
@@ -45,6 +46,13 @@ _PIPED = expression(
 _ALIAS = expression(
     r"\bmc(?:li)?[ ](?:alias[ ]set|config[ ]host[ ]add)[ ]\S{1,80}[ ]\S{1,200}[ ]\S{1,128}[ ](\S{8,128})"
 )
+_HTPASSWD = expression(
+    r"\bhtpasswd[ ](?:-\w{1,8}[ ]){0,4}-\w{0,7}b\w{0,7}[ ](?:-\w{1,8}[ ]){0,4}(?:\S{1,200}[ ]){1,2}(\S{4,128})"
+)
+# "gh secret set NAME --body …": what a store of secrets is given.
+_STORED = expression(
+    r"\bsecrets?[ ](?:set|put|create|add|update)\b[^\n]{0,200}?[ ]--?(?:body|value|data|string|literal|b|v)(?:[ ]|=)[\"']?([^\s\"']{6,512})"
+)
 _NET_USE = expression(r"\bnet user? ?")
 _PASSWORD_OF = expression(r"\bpass:(\S{1,256})")
 _TABLE = [(expression(names), options) for names, options in _PROGRAMS]
@@ -61,7 +69,11 @@ def commands(text: str) -> Findings:
     for match in _BEGINS.finditer(text) if _DASH.search(text) else ():
         options = options_of(match.group(1))
         waiting, last = "", 0
-        for word in _WORD.finditer(text, match.end(1), match.end()):
+        # In a list that is printed each word has quotes, and a comma follows: "['curl', '-u', 'ann:…']".
+        listed = text[match.end(1) : match.end(1) + 2] in ("',", '",')
+        for word in _WORD.finditer(text, match.end(1) + listed, match.end()):
+            if listed and word.group() == ",":
+                continue
             # -p'…' is one word to a shell.
             waiting = (
                 "secret"
@@ -75,7 +87,12 @@ def commands(text: str) -> Findings:
                 waiting = waits
                 if start < end:
                     yield Finding(start, end, rule)
-    for pattern in (_PIPED if "|" in text else None, _ALIAS if "mc" in text else None):
+    for pattern in (
+        _PIPED if "|" in text else None,
+        _ALIAS if "mc" in text else None,
+        _HTPASSWD if "htpasswd" in text else None,
+        _STORED if "secret" in text and " -" in text else None,
+    ):
         for match in bounded(pattern, text) if pattern else ():
             value = match.group(1)
             if not looks.placeholder(value) and (pattern is _PIPED or looks.strong(value)):

@@ -9,7 +9,7 @@ from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.values import withheld
 from otel_kit.pipeline.redact.vocabulary import QUERY_NAMES
 
-_COOKIE = expression(r"(?<![^\s;,\"'])([^\s=;,\"']{1,128}+)=(\"?)([^;\s\"]{0,8192})")
+_COOKIE = expression(r"(?<![^\s;,\"'=:(])([^\s=;,\"']{1,128}+)=(\"?)([^;\s\"]{0,8192})")
 _ATTRIBUTES = frozenset(
     ("path", "domain", "expires", "max-age", "samesite", "version", "comment", "priority")
 )

@@ -471,6 +471,7 @@ class Redactor:
                     and not action
                     and index + 1 not in found
                     and _names(value[index])
+                    and not (len(value) > 2 and _names(value[index + 1]))
                 ):
                     found[index + 1] = self._string(own, value[index + 1], surface)
         return found
@@ -583,7 +584,10 @@ def _names(item: str) -> bool:
 
 
 def _is_pair(value: Sequence[Any]) -> bool:
-    return len(value) == 2 and isinstance(value[0], str | bytes) and len(value[0]) <= 128
+    """Whether a list is a key with its value; a line of a program with an assignment is no key."""
+    if len(value) != 2 or not isinstance(value[0], str | bytes) or len(value[0]) > 128:
+        return False
+    return isinstance(value[0], bytes) or not ("=" in value[0] and '"' in value[0])
 
 
 def _withheld_leaves(data: Any, redactor: Redactor) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, word_set
 from otel_kit.pipeline.redact.vocabulary import (
     ALWAYS_PHRASES,
@@ -91,6 +92,7 @@ _HEADER = expression(
     r"^(?:https?|rpc|grpc|messaging|aws)\.(?:request|response|[\w.]*)\.?(?:header|headers|metadata)\.(.+)$",
     re.I,
 )
+_SEPARATED = expression(r"[_.\-\[\]:/ ]")
 _SPLIT = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _CARRIERS = {
     "cookie": "cookie", "cookies": "cookie", "set cookie": "cookie", "set cookies": "cookie",
@@ -126,6 +128,9 @@ def judge(key: str) -> Verdict:
     """What a key says about its value. Pure, and cached for 4,096 keys."""
     if key in _EXACT:
         return _EXACT[key]
+    # A token in a list of texts is no name, whatever letters meet in it.
+    if len(key) >= 16 and looks.opaque(key) and not _SEPARATED.search(key):
+        return PLAIN
     header = _HEADER.match(key)
     words = words_of((header.group(1) if header else key)[-LONGEST_KEY:])
     if not words:

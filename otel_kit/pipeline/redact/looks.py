@@ -207,11 +207,7 @@ _OF_FORMS = word_set(
 
 def message(value: str) -> bool:
     """Whether a text under a key tells what is wrong with it: ``This field is required.``"""
-    return (
-        value[:1].isupper()
-        and len(_OF_FORMS.intersection(value.lower().rstrip(".!").split())) >= 2
-        and wordy(value)
-    )
+    return len(_OF_FORMS.intersection(value.lower().rstrip(".!").split())) >= 2 and wordy(value)
 
 
 def status_word(value: str) -> bool:

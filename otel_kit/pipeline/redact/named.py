@@ -24,6 +24,10 @@ _NAMES, _VALUES = (
         "label",
         "path",
         "property",
+        "setting",
+        "variable",
+        "option",
+        "column",
         "id",
     ),
     (

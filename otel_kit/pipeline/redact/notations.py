@@ -84,7 +84,8 @@ _SIGNS_IN = expression(
     re.I,
 )
 _INPUT_VALUE = expression(
-    r"^[ \t]{0,8}([\w.\-]{1,120})[ \t]*\r?\n[ \t]+[^\n]{0,400}?\binput_value=", re.MULTILINE
+    r"(?:^|(?<=\\n))[ \t]{0,8}([\w.\-]{1,120}?)[ \t]*(?:\r?\n|\\n)[ \t]+[^\n]{0,400}?\binput_value=",
+    re.MULTILINE,
 )
 
 

@@ -95,6 +95,8 @@ def _verdict(text: str, match: re.Match[str], lower: str) -> Verdict | None:
     key = match.group(1)
     if _in_query(text, match):
         rule = QUERY_NAMES.get(key.lower())
+        if rule == "oauth_code" and _one_time(text, lower, match):
+            return Verdict(Asks.DIGITS, "otp")
         if rule:
             return Verdict(Asks.RANDOM, rule)
     if len(key) > 200:
@@ -105,6 +107,19 @@ def _verdict(text: str, match: re.Match[str], lower: str) -> Verdict | None:
     if verdict.asks is not Asks.NOTHING and match.start() and text[match.start() - 1] == " ":
         verdict = _with_words_before(lower, match, key) or verdict
     return None if verdict.asks in (Asks.TEXT, Asks.QUANTITY) and not verdict.carrier else verdict
+
+
+# "/otp?code=390542", not "/login/error?code=1042".
+_ONE_TIME = expression(
+    r"(?<![a-z])(?:otp|totp|mfa|2fa|sms|verif\w*|confirm\w*|passcode|one-time)(?![a-z])(?!.*error)"
+)
+_DIGITS = expression(r"\d{4,8}(?!\w)")
+
+
+def _one_time(text: str, lower: str, match: re.Match[str]) -> bool:
+    """Whether the path in front of a query says that its code is a number that was sent to somebody."""
+    said = _ONE_TIME.search(lower, max(0, match.start() - 80), match.start())
+    return said is not None and _DIGITS.match(text, match.end()) is not None
 
 
 _BEFORE = expression(r"(?:[a-z0-9\-]{2,16}[ ]){1,3}\Z")
@@ -142,6 +157,8 @@ def valued(
     if span is None:
         yield from _strings_in_brackets(text, position, verdict)
         return
+    if separator == "=" and not span.quoted and text[start - 1 : start] == ",":
+        span = _option(text, span)
     value = text[span.start : span.end]
     if separator in ("==", "!=", "<>") and not span.quoted:
         return
@@ -203,6 +220,15 @@ _TOKEN_END = expression(r"[^\s\"'<>&)\]}]{0,4096}")
 def _token_end(text: str, start: int) -> int:
     match = _TOKEN_END.match(text, start)
     return match.end() if match else start
+
+
+_NEXT_OPTION = expression(r",(?:[a-z][a-z_\-]{0,15}(?=[,\s\"']|$))")
+
+
+def _option(text: str, span: Span) -> Span:
+    """Options with commas between them, as mount has them: ``username=ann,password=…,ro``."""
+    following = _NEXT_OPTION.search(text, span.start, span.end)
+    return span._replace(end=following.start()) if following else span
 
 
 # A shell's PWD is where it is.

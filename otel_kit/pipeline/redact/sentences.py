@@ -9,7 +9,9 @@ import re
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, longest_of
 from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork, bounded
+from otel_kit.pipeline.redact.keys import judge
 from otel_kit.pipeline.redact.prefilter import has_digit
+from otel_kit.pipeline.redact.values import PROSE
 from otel_kit.pipeline.redact.vocabulary import PASSWORDS
 
 _NOUNS = longest_of(
@@ -29,12 +31,12 @@ _CODE_NOUN = expression(
     r"""(?<![\w.\-/])(?:(?:verification|security|login|log-in|sign-in|auth\w*|one[ -]time|2fa|two[ -]factor|mfa|sms|confirmation|reset|access|activation|backup|recovery|door|
       bestätigungs|sicherheits|verifizierungs|anmelde|unlock|pairing|temporary|otp)[ -]?(?:code|pin|password|passcode|passwort|token)s?|otp|passcode|pin(?:[ ]code|[ ]number)?|tan|cvv2?|cvc2?|
       code[ ]de[ ](?:vérification|verification|sécurité|securite)|código(?:[ ]de[ ]\w+)?)
-      (?:[ ](?:for|of)[ ][\w.@\-]{1,40})?
+      (?:[ ](?:for|of)[ ][\w.@\-]{1,40})?(?:[ ](?:entered|typed|generated|received|submitted|supplied|provided|given))?
       (?:[ ]{0,2}(?:is|was|=|:|lautet|ist|est|es|–|-|→|[#])[ ]{0,2}|[ ]{1,2})(?:now[ ]|set[ ]to[ ])?['"`]?(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,2})(?![\w-]|[.,]\d)""",
     re.VERBOSE,
 )
 _CODE_FIRST = expression(
-    r"(?<![\w.])(?<!\d-)(?:[a-z]-)?(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,1}) (?:is|ist|est|es|as) (?:your|the|a|ihr|dein|votre|su|tu)[\w ]{0,30}"
+    r"(?<![\w.])(?<!\d-)(?:[a-z]-)?(?P<value>\d{3,4}(?:[ -]?\d{2,4}){0,1})[\])\"']? (?:is|ist|est|es|as) (?:your|the|a|ihr|dein|votre|su|tu)[\w \-]{0,30}"
     r"(?:code|otp|pin|passcode|password|tan)\b"
 )
 _CODE_ABROAD = expression(
@@ -45,7 +47,7 @@ _CODE_USED = expression(
     r"\b(?:use|enter|type|input|submit|your|ihr|dein|votre|ton|su|tu|il tuo|uw|je|seu|din|twoj|vas|ваш)[ ](?:(?!zip|post|area|country|dial|error|status|exit|return|promo|order|product|track|book|sort|branch|bank|item|event|color|response)[a-z][\w&\-]{1,20}[ ]){0,2}(?:code|kod|codigo|codice|код)(?:[ ](?:is|ist|lautet|est|es|e|ar|er|to|jest))?[ :]{1,2}['\"`]?(?P<value>\d{4,8})(?![\w-]|[.,]\d)"
 )
 _USER_SLASH = expression(
-    r"(?:credentials?|creds|login|logged in(?: as| with)?|log ?in (?:as|with)|auth(?:enticated)?(?: as| with)?|using)(?: is| are|:|=)?[ ]+['\"`]?[\w.@+\-]{1,64}(?:[/:]| / )(?P<value>[^\s'\"`/]{4,128})"
+    r"(?:credentials?|creds|login|logged in(?: as| with)?|log ?in (?:as|with)|auth(?:enticated)?(?: as| with)?|using)(?: attempt| failed| failure| denied| error)?(?: is| are| for|:|=)?[ ]+['\"`]?[\w.@+\-]{1,64}(?:[/:]| / )(?P<value>[^\s'\"`/]{4,128})"
 )
 # Telnet-like protocols: FTP and POP say PASS, IMAP LOGIN, Redis AUTH, SMTP AUTH PLAIN.
 _PROTOCOL = expression(
@@ -138,8 +140,46 @@ _AS = expression(
 )
 
 
+# The words of a wallet have three to eight letters and come in threes.
+_WALLET = expression(
+    r"\b(?:(?:recovery|seed|secret|backup|wallet)[ ](?:phrase|words?|mnemonic|seed)|mnemonic(?:[ ]\w{4,6})?)\b[^a-z\n]{0,4}(?:(?:is|was|are|of|for \w{1,20})[^a-z\n]{1,4})?"
+    r"(?P<value>[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23})(?=[ ]{0,2}(?:$|[^\w ]))"
+)
+_DICED = expression(r"[a-z]{3,12}(?:-[a-z]{3,12}){3,9}")
+# "login ann Tr0ub…" in a line of a log, "bind cn=app,dc=x with Tr0ub…", what a script of expect sends.
+_BARE_LOGIN = expression(
+    r"(?<![\w.\-/])(?:log(?:in|on)|signin|log in|sign in|logging in|bind(?:ing)?)[ ](?:as[ ]|user[ ]|for[ ])?['\"]?[\w.@+\-=,]{2,120}['\"]?[ ](?:with[ ]|using[ ])?['\"]?(?P<value>[^\s'\"]{8,128})"
+)
+_SENT = expression(r"\bsend(?:[ ]--)?[ ]\"(?P<value>[^\"\s\\]{6,128})\\{1,2}[rn]")
+_MONITORED = expression(r"\"(?:AUTH|auth)\"[ ](?:\"[^\"\s]{1,64}\"[ ])?\"(?P<value>[^\"\s]{3,512})\"")
+
+
+def _logins(text: str, lower: str) -> Findings:
+    for match in bounded(_BARE_LOGIN, lower):
+        value = trimmed(text[match.start("value") : match.end("value")])
+        if _of_a_login(value):
+            yield Finding(match.start("value"), match.start("value") + len(value), "password")
+
+
+def _of_a_login(value: str) -> bool:
+    """A chosen password, letters that no word has side by side, or a compound that ends in "pass"."""
+    if looks.placeholder(value) or "=" in value or "://" in value or len(value) < 8:
+        return False
+    if value.replace("-", "").isalpha():
+        return not looks.wordy(value) or (
+            value.endswith(("pass", "password", "pwd")) and judge(value).rule == "password"
+        )
+    return _chosen(value) and "/" not in value
+
+
 def sentences(text: str, lower: str) -> Findings:
     """Secrets that a sentence names."""
+    if "log" in lower or "sign" in lower or "bind" in lower:
+        yield from _logins(text, lower)
+    if "phrase" in lower or "mnemonic" in lower or " seed" in lower or " words" in lower:
+        for match in bounded(_WALLET, lower):
+            if len(match.group("value").replace(",", " ").split()) % 3 == 0:
+                yield Finding(match.start("value"), match.end("value"), "private_key")
     if holds(lower, STEMS_OF_NOUNS):
         yield from _all_named(text, lower)
     if " pass" in lower or " pwd" in lower:
@@ -220,12 +260,17 @@ def _is_secret(text: str, match: re.Match[str], value: str, start: int, opened: 
             or looks.opaque(value, 12, digests=len(copula) > 0 and rule != "id")
         ) and not looks.wordy(value)
     if not copula:
-        return looks.strong(value)
+        return looks.strong(value) or _diced(value)
     if opened and copula not in ("in", "from", "and", "as", "to"):
         return not looks.status_word(value) and len(value) >= 3
     if copula in ("-", "in", "and", "as"):
         return looks.strong(value)
     return looks.secretish(value)
+
+
+def _diced(value: str) -> bool:
+    """Words with hyphens between them, none of which a sentence would have."""
+    return _DICED.fullmatch(value) is not None and not PROSE.intersection(value.split("-"))
 
 
 def trimmed(value: str) -> str:
@@ -266,6 +311,14 @@ def protocols(text: str, lower: str) -> Findings:
     """Logins of protocols and files that name no key: ``PASS …``, ``.netrc``, ``.pgpass``, ``user:password@host``."""
     if holds(text, _VERBS):
         yield from _verbs(text)
+    if '"auth"' in lower:
+        for match in bounded(_MONITORED, text):
+            if not looks.placeholder(match.group("value")):
+                yield Finding(match.start("value"), match.end("value"), "password")
+    if "send" in lower and "pass" in lower:
+        for match in bounded(_SENT, text):
+            if looks.strong(match.group("value")):
+                yield Finding(match.start("value"), match.end("value"), "password")
     if holds(lower, ("-password", "community", "setuser", " on >")) or _ENCRYPTED.search(lower):
         for match in bounded(_CONFIGURED, text):
             value = match.group("value")
@@ -286,7 +339,8 @@ def protocols(text: str, lower: str) -> Findings:
                 yield Finding(match.start("value"), match.end("value"), "password")
     if "@" in text:
         for match in bounded(_USERINFO, text):
-            if looks.strong(match.group("value")) or looks.humped(match.group("value")):
+            value = match.group("value")
+            if looks.strong(value) or looks.humped(value) or looks.humped(value.rstrip("0123456789")):
                 yield Finding(match.start("value"), match.end("value"), "dsn")
 
 
@@ -302,7 +356,12 @@ def _verbs(text: str) -> Findings:
         if (
             not looks.placeholder(value)
             and not (looks.wordy(value) and "/" in value)
-            and (not looks.wordy(value) or "PASS" in match.group() or "requirepass" in match.group())
+            and (
+                not looks.wordy(value)
+                or looks.humped(value)
+                or "PASS" in match.group()
+                or "requirepass" in match.group()
+            )
         ):
             yield Finding(match.start("value"), match.end("value"), "password")
     for match in bounded(_SPOKEN_LOGIN, text):

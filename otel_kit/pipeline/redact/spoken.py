@@ -19,8 +19,8 @@ REACH, MOST_TRIES = 90, 4
 _NOUN = expression(
     r"(?<![\w.\-/])(?:(?P<password>(?:"
     + longest_of(word for word in PASSWORDS if word.isascii() and len(word) > 4 and word not in ("parole", "clave"))
-    + r"|mots? de passe|clave|пароль|пароля|пароли|парол\w{1,3})(?!less|\w{4})\w{0,3})"
-    r"|(?P<crypto>(?<=crypt )with key|(?<=crypted )with key|(?:master|aes|hmac|encryption|private|signing|data|wrapping|session|root)[ ]key(?:[ ]material)?|hmac|signature)|(?P<key>(?:api|access|secret|private|signing|encryption|recovery|setup|licen[cs]e|product|activation|wi-?fi|wlan|wpa|network|master|account|storage|deploy|ssh|stream|unlock|service|client)[ -](?:key|secret|token)"
+    + r"|mots? de passe|(?:security|secret) (?:question|answer)|clave|пароль|пароля|пароли|парол\w{1,3})(?!less|\w{4})\w{0,3})"
+    r"|(?P<crypto>(?:(?<=crypt )|(?<=crypted )|(?<=crypting ))(?:with|using|by)[ ](?:the[ ])?key|(?:master|aes|hmac|encryption|private|signing|data|wrapping|session|root)[ ]key(?:[ ]material)?|hmac|signature)|(?P<key>(?:api|access|secret|private|signing|encryption|recovery|setup|licen[cs]e|product|activation|wi-?fi|wlan|wpa|network|master|account|storage|deploy|ssh|stream|unlock|service|client)[ -](?:key|secret|token)"
     r"|token|macaroon|credentials?|seed|session|passphrase|secret|(?:with|using|by|invalid|wrong|bad|unknown) key))(?![\w-])"
 )  # fmt: skip
 # CJK has no spaces: the noun stands against its neighbours.
@@ -42,7 +42,18 @@ _PLACE = expression(
 )
 
 
-_STEMS = (*STEMS_OF_NOUNS, "hmac", "macaroon", "signature", "product", "recovery", "licen", "stream", "setup")
+_STEMS = (
+    *STEMS_OF_NOUNS,
+    "question",
+    "hmac",
+    "macaroon",
+    "signature",
+    "product",
+    "recovery",
+    "licen",
+    "stream",
+    "setup",
+)
 
 
 def spoken(text: str, lower: str) -> Findings:

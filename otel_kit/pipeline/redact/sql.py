@@ -40,11 +40,13 @@ _WORDS = word_set(
     escape similar to rlike regexp
     """
 )
-_ENDS_A_COLUMN = word_set("and or where set from select to into on")
+_ENDS_A_COLUMN = word_set("and or where set from select to into on values")
 _FUNCTION_OF_SECRET = expression(
     r"(?:crypt|encrypt|decrypt|md5|sha\d*|sha2|hash|hashbytes|digest|password|gen_salt|aes_\w+|pgp_sym_\w+|encode|bcrypt|mysql|postgresql|mongodb|remote\w*|s3\w*|gcs|azureblob\w*|dblink\w*|redis|odbc|jdbc|openrowset|opendatasource)$",
     re.I,
 )
+# What these are given is a password, or the salt.
+_OF_PASSWORDS = frozenset(("crypt", "password", "old_password"))
 _SHOWN = expression(r"\[SQL: (.{1,16384}?)\]\s{0,4}\[parameters: (.{1,16384}?)\](?=\s|$)", re.DOTALL)
 _ITEM = expression(
     r"[bBrRuU]?'(?:[^'\\\n]|\\.)*+'|[bBrRuU]?\"(?:[^\"\\\n]|\\.)*+\"|[\[({]|[\])}]|[^\s,'\"\[\](){}]+"
@@ -157,8 +159,14 @@ def _compared(token: re.Match[str], column: str, function: str) -> Findings:
     verdict = judge(column.rpartition(".")[2]) if column else None
     if verdict and withheld(verdict, inner.strip("%")):
         yield Finding(token.start() + front, token.end() - 1, verdict.rule)
-    elif function and _FUNCTION_OF_SECRET.search(function) and looks.strong(inner) and "/" not in inner[:8]:
+    elif function and _FUNCTION_OF_SECRET.search(function) and _given(function, inner):
         yield Finding(token.start() + front, token.end() - 1, "sql")
+
+
+def _given(function: str, value: str) -> bool:
+    """Whether a function of secrets is given one: what looks made up, and for a password what a word is not."""
+    of_password = function.lower() in _OF_PASSWORDS and len(value) >= 8 and looks.secretish(value)
+    return "/" not in value[:8] and (of_password or looks.strong(value))
 
 
 def columns_of_holes(statement: str) -> list[str]:

@@ -187,7 +187,9 @@ def _made_up(prefix: str, body: str) -> bool:
     if looks.hexadecimal(body):
         return prefix in ("key-", "SK") or (prefix in ("sk-", "sk_") and len(body) >= 32)
     mixed = any(map(str.isdigit, body)) or (not body.islower() and not body.isupper())
-    return mixed and looks.random_looking(body) and not looks.uuid(body) and not looks.wordy(body)
+    # Thirty letters of both cases without a word in them are made up, even if their neighbours go together.
+    random = looks.random_looking(body) or (len(body) >= 30 and body.isalnum())
+    return mixed and random and not looks.uuid(body) and not looks.wordy(body)
 
 
 def shaped(text: str, lower: str) -> Findings:

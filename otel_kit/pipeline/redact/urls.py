@@ -135,6 +135,7 @@ def _opens(segment: str, before: str, hook: bool) -> bool:
             looks.opaque(segment, 16, digests=True)
             or looks.uuid(segment)
             or (len(segment) >= 20 and looks.random_looking(segment))
+            or (len(segment) >= 10 and not looks.hexadecimal(segment) and not looks.wordy(segment))
         )
     if before in _GUARDS:
         return looks.opaque(

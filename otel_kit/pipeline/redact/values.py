@@ -173,10 +173,16 @@ def withheld(verdict: Verdict, value: str) -> bool:
     return looks.opaque(value.strip(), 12 if verdict.rule == "session" else 16, digests=True)
 
 
+# "4vf3-o9x0": groups of letters and digits, as backup codes are printed.
+_GROUPED = expression(r"(?=[\w\-]*\d)[A-Za-z0-9]{3,6}(?:-[A-Za-z0-9]{3,6}){1,7}")
+
+
 def _code(value: str, rule: str) -> bool:
     bare = value.replace(" ", "").replace("-", "")
     if bare.isdigit():
         return 3 <= len(bare) <= 12
+    if rule == "otp" and _GROUPED.fullmatch(value):
+        return True
     return rule == "otp" and not looks.wordy(value) and " " not in value.strip()
 
 
@@ -214,7 +220,7 @@ def goes_on(text: str, span: Span) -> bool:
 
 
 # A sentence has such a word; a passphrase of random words has none.
-_PROSE = (
+PROSE = (
     METADATA
     | looks.STATES
     | word_set(
@@ -243,4 +249,4 @@ def passphrase(text: str, span: Span, *, seed: bool = False) -> int:
     words = match.group().replace("-", " ").split()
     if seed and len(words) >= 12 and len(words) % 3 == 0:
         return match.end()
-    return 0 if len(words) < 3 or _PROSE.intersection(words) else match.end()
+    return 0 if len(words) < 3 or PROSE.intersection(words) else match.end()

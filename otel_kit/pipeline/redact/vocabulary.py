@@ -136,7 +136,7 @@ _ALWAYS = {
         preshared key; pre shared key; master secret; signing secret; private pem; private keys; secret keys;
         privater schlussel; geheimer schlussel; cle privee; cle secrete; clave privada; chiave privata; chave privada;
         seed phrase; recovery phrase; mnemonic phrase; wallet seed; key material; shared secret; data key; fernet key;
-        age key; jwk d; wlan schluessel; wlan schlussel; wifi schlussel; totp seed; otp seed; mfa seed; recovery key; setup key; stream key; machine key; validation key; kek; dek
+        age key; jwk d; xprv; xpriv; zprv; yprv; wif; seed words; mnemonic words; wlan schluessel; wlan schlussel; wifi schlussel; totp seed; otp seed; mfa seed; recovery key; setup key; stream key; machine key; validation key; kek; dek
         """,
     "token": """
         access token; refresh token; refresh tok; access tok; auth tok; honeycomb team; auth token; oauth token; id token; api token; bearer token; session token;
@@ -179,12 +179,14 @@ _ALWAYS = {
 }  # fmt: skip
 _RANDOM = {
     "session": "session id; sessionid; session; sess id; sess; sid; session hash; sitzung; sitzungs id; sesion",
-    "token": "token; tokens; auth; authentication; ticket; nonce; login ticket; macaroon; verifier; oauth; st; sso; magic link; refresh; access; oauth refresh",
+    "seed": "seed",
+    "token": "tok; tkn; token; tokens; auth; authentication; ticket; nonce; login ticket; macaroon; verifier; oauth; st; sso; magic link; refresh; access; oauth refresh",
     "hash": """
         password hash; passwd hash; pass hash; pwd hash; password digest; token hash; secret hash; hashed password;
-        salt; pepper; password salt; key hash; user hash; passworthash; hash passwd; secret digest
+        salt; pepper; password salt; key hash; user hash; passworthash; hash passwd; secret digest; ntlm hash; nt hash; lm hash; ntlm;
+        shadow hash; crypt hash; login hash; credential hash; pin hash; otp hash
         """,
-    "key": "key; keys; schlussel; schluessel; cle; chiave; llave; chave; sleutel; ключ; nyckel; avain",
+    "key": "keytab; keytab data; keystore; pkcs 12; pfx; p 12; jks; key; keys; schlussel; schluessel; cle; chiave; llave; chave; sleutel; ключ; nyckel; avain",
     "secret_id": "secret id; role secret",
     "backup_code": "invite code; invitation code; magic code; secret code; code challenge",
     "webhook": "webhook; webhook url; hook url; callback secret; incoming webhook; slack webhook url; slack url",
@@ -217,7 +219,7 @@ _PLAIN = """
     completion tokens; total tokens; max tokens; cached tokens; reasoning tokens; stop tokens; csp nonce; script nonce;
     account number; phone number; order number; serial number; tracking number; invoice number; status code; error code;
     country code; zip code; postal code; exit code; return code; currency code; promo code; language code; product code; auth method;
-    test pass; first pass; second pass; ski pass; boarding pass; render pass; shader pass; bypass; gate pass; season pass; pass type;
+    random seed; rng seed; numpy seed; torch seed; world seed; map seed; test pass; first pass; second pass; ski pass; boarding pass; render pass; shader pass; bypass; gate pass; season pass; pass type;
     business card; gift card; sim card; graphics card; id card; score card; report card; client id; key id; token id; card id; card type;
     card brand; network card; video card; sound card; memory card; wild card; wildcard
     """
