@@ -127,3 +127,34 @@ def test_a_known_shape_hides_nothing() -> None:
         (f"paid {card[:4]} by {card} of us", card),
     ):
         assert secret not in redactor.text(hostile)
+
+
+class Named:
+    """Stands in for an array or a series: values, with the names beside them and not in the text."""
+
+    __module__ = "numpy.stand_in"
+
+    def __init__(self, values: list[object], *names: str) -> None:
+        self.values, self.names, self.dtype = values, names, "object"
+
+    def __getitem__(self, part: slice) -> Named:
+        return Named(self.values[part], *self.names)
+
+    def __repr__(self) -> str:
+        return repr(self.values)
+
+    def tolist(self) -> list[object]:
+        return self.values
+
+
+def test_the_names_of_an_array_judge_its_values() -> None:
+    """The password in a record of numpy or a series of pandas leaves, because its name stands beside the text."""
+    redactor = Redactor()
+    records = Named([("ann", "hunterabc"), ("bob", "hunterdef")], "user", "password")
+    assert redactor.value("rows", records) == [
+        ("ann", "[redacted:password]"),
+        ("bob", "[redacted:password]"),
+    ]
+    assert redactor.value("rows", Named(["hunterabc"], "password")) == ["[redacted:password]"]
+    cities = Named(["Berlin"], "city")
+    assert redactor.value("rows", cities) == "['Berlin']"

@@ -23,7 +23,7 @@ from otel_kit.pipeline.redact.expression import expression
 from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, TooMuchWork, marker, settle, spliced
 from otel_kit.pipeline.redact.keys import PLAIN, QUANTITY, Asks, Verdict, judge, words_of
 from otel_kit.pipeline.redact.keys import personal as personal_key
-from otel_kit.pipeline.redact.named import Known, named_verdicts
+from otel_kit.pipeline.redact.named import Known, named_rows, named_verdicts
 from otel_kit.pipeline.redact.nested import replaced
 from otel_kit.pipeline.redact.pairs import authorization
 from otel_kit.pipeline.redact.personal import may_be_personal
@@ -245,9 +245,22 @@ class Redactor:
         if fields and isinstance(value, tuple) and len(fields) == len(value):
             return self._row(fields, tuple(value), surface)
         if kind is not dict and kind is not list and kind is not tuple:
+            if (named := named_rows(value)) and not all(map(self._says_nothing, named[0])):
+                names, rows = named
+                return [
+                    self._row(names, row, surface)
+                    if isinstance(row, tuple)
+                    else self._row(names, (row,), surface)[0]
+                    for row in rows
+                ]
             plain = clean_value(value)
             return value if _simple(plain) and plain is value else self._walk(verdict, plain, surface, walk)
         return self._container(verdict, value, surface, walk)
+
+    def _says_nothing(self, name: str) -> bool:
+        """Whether a name asks nothing of its values."""
+        verdict, action, _ = self.verdict(name)
+        return verdict.asks in (Asks.TEXT, Asks.QUANTITY) and not action
 
     def _container(self, verdict: Verdict, value: Any, surface: str, walk: _Walk) -> Any:
         if walk.depth >= DEEPEST:

@@ -49,6 +49,27 @@ _NAMES, _VALUES = (
 )
 
 
+_LIBRARIES, MOST_ROWS = ("numpy", "pandas", "polars"), 1_000
+
+
+def named_rows(value: Any) -> tuple[list[str], list[Any]] | None:
+    """What an array or a series calls its values, and the values: numpy's records, pandas' and polars' series and indexes.
+
+    Their text shows the values without the names, or the names where no notation has them.
+    """
+    if type(value).__module__.partition(".")[0] not in _LIBRARIES:
+        return None
+    names = getattr(getattr(value, "dtype", None), "names", None) or getattr(value, "names", None)
+    if names is None:
+        names = [getattr(value, "name", None)]
+    known = [name if isinstance(name, str) else "" for name in names]
+    if not any(known) or not hasattr(value, "dtype"):
+        return None
+    some = value[:MOST_ROWS] if getattr(value, "ndim", 1) else value
+    rows = some.tolist() if hasattr(some, "tolist") else some.to_list()
+    return known, rows if isinstance(rows, list) else [rows]
+
+
 def named_verdicts(value: Mapping[Any, Any], verdict: Callable[[str], Known]) -> dict[str, Known]:
     """``{"name": "password", "value": …}`` and pydantic's ``{"loc": ["body", "password"], "input": …}``."""
     lowered = {key.lower(): key for key in value if isinstance(key, str)}

@@ -16,6 +16,7 @@ _CELLS = {
     ",": expression(r"[^,\n]+"),
     ";": expression(r"[^;\n]+"),
     "\t": expression(r"[^\t\n]+"),
+    "┆": expression(r"[^┆│\n]+"),
     "|": expression(r"[^|\n]+"),
 }
 _WORDS = expression(r"\S+")
