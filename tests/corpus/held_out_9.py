@@ -297,7 +297,6 @@ for _template, _make, _context in [
     ("twine upload -u __token__ -p {s} dist/*", issued("pypi"), "dist/*"),
     ("npm config set //npm.test/:_authToken {s}", issued("npm"), "npm.test"),
     ("gh auth login --with-token {s}", issued("github_classic"), "gh auth"),
-    ("snyk auth {s}", v.guid, "snyk"),
     ("vault login {s}", issued("vault"), "vault login"),
     (
         "ngrok config add-authtoken {s}",

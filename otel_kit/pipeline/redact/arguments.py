@@ -74,6 +74,10 @@ def commands(text: str) -> Findings:
         for word in _WORD.finditer(text, match.end(1) + listed, match.end()):
             if listed and word.group() == ",":
                 continue
+            # Most words are no options, and none waits for them.
+            if not waiting and text[word.start()] not in "-/\"'":
+                last = word.end()
+                continue
             # -p'…' is one word to a shell.
             waiting = (
                 "secret"
@@ -107,10 +111,9 @@ def commands(text: str) -> Findings:
                     and "/" not in word.group()
                 ):
                     yield Finding(word.start(), word.end(), "password")
-    if "pass:" in text:
+    if "pass:" in text and ("-pass" in text or "openssl" in text):
         for match in _PASSWORD_OF.finditer(text):
-            if "-pass" in text or "openssl" in text:
-                yield Finding(match.start(1), match.end(1), "password")
+            yield Finding(match.start(1), match.end(1), "password")
 
 
 def _word(word: re.Match[str], waiting: str, options: dict[str, str]) -> list[tuple[int, int, str, str]]:

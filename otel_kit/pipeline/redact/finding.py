@@ -37,6 +37,25 @@ class TooMuchWork(Exception):
     """A text holds more candidates than a text of its size has in good faith."""
 
 
+class Budget:
+    """Work that one text may cost in good faith: candidates, each with the length of what was looked at for it.
+
+    Args:
+        most: of them.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, most: int = MOST_MATCHES) -> None:
+        self.left = most
+
+    def spend(self, cost: int) -> None:
+        """Take from it; raises :class:`TooMuchWork` when nothing is left."""
+        self.left -= cost
+        if self.left < 0:
+            raise TooMuchWork
+
+
 def bounded(pattern: re.Pattern[str], text: str, most: int = MOST_MATCHES) -> Iterator[re.Match[str]]:
     """All matches, up to a number that no text of its size has in good faith."""
     for number, match in enumerate(pattern.finditer(text)):

@@ -64,7 +64,7 @@ _NUMBER = expression(r"[+-]?[\d.,:_TZ /\-]+%?")
 _SYMBOL_INSIDE = expression(r"\w[$#!%^*~§@&+=]+\w|[$#!%^*~§@]{2}|\w[$#%^*~§@]$")
 # lower, Capital, UPPER, camelCase, PascalCase; "horselrwYMf" is none of them.
 _CASED = expression(
-    r"(?:[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]{2,}|(?:By|Id|Of|To|In|On|Is|At|Or|No|Up|My|It|As|Db|Ip)|[A-Z](?=[A-Z][a-z]{2}))+s?"
+    r"(?:[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]{2,}+|(?:By|Id|Of|To|In|On|Is|At|Or|No|Up|My|It|As|Db|Ip)|[A-Z](?=[A-Z][a-z]{2}))+s?"
 )
 _PIECES = expression(r"[\s_\-./:,;|+~@=()\[\]{}<>\\&?%]+")
 CLASSES = (expression("[a-z]"), expression("[A-Z]"), expression(r"\d"), expression(r"[^\w\s]"))

@@ -10,7 +10,7 @@ import re
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import MOST_MATCHES, Finding, Findings, TooMuchWork, bounded
+from otel_kit.pipeline.redact.finding import MOST_MATCHES, Budget, Finding, Findings, TooMuchWork, bounded
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.pairs import BRACKETS_REACH, KEY, STEM, STRING, valued
 from otel_kit.pipeline.redact.values import goes_on, value_at, withheld
@@ -57,7 +57,7 @@ _NAMED = expression(
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
 _NAMED_AFTER = expression(
-    r"""["']?\b(?:value|val|v|content)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}(["'])([^"'\\\n]{3,2048})\\{0,3}\1,?\s{1,8}\\{0,3}["']?
+    r"""["']?\b(?:value|val|v|content)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}(["'])([^"'\\\n]{3,512})\\{0,3}\1,?\s{1,8}\\{0,3}["']?
         (?:name|key|header|field|k)\\{0,3}["']?\s{0,3}[=:]\s{0,3}\\{0,3}["']([\w.\-]{2,80})\\{0,3}["']""",
     re.VERBOSE | re.IGNORECASE,
 )  # fmt: skip
@@ -131,11 +131,12 @@ def notations(text: str, lower: str) -> Findings:
 
 
 def _keyed(text: str, pattern: re.Pattern[str]) -> Findings:
+    budget = Budget()
     for match in pattern.finditer(text):
         key = match.group(1)
         verdict = judge(key)
         if verdict.asks not in (Asks.TEXT, Asks.QUANTITY) or verdict.carrier in ("authorization", "cookie"):
-            yield from valued(text, key, match.start(1), match.end(), verdict, "=", "")
+            yield from valued(text, key, match.start(1), match.end(), verdict, "=", "", budget)
 
 
 def _flags(text: str) -> Findings:

@@ -14,7 +14,7 @@ import re
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.cookies import cookies
 from otel_kit.pipeline.redact.expression import any_of, expression, word_set
-from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.finding import Budget, Finding, Findings
 from otel_kit.pipeline.redact.keys import Asks, Verdict, judge, phrase_at_end, words_of
 from otel_kit.pipeline.redact.values import (
     Span,
@@ -28,7 +28,7 @@ from otel_kit.pipeline.redact.vocabulary import QUERY_NAMES
 
 MOST_CANDIDATES = 1_000
 # A look into brackets costs as much as this many candidates; so far is looked for their end, and for that of a header.
-COST_OF_BRACKETS = 8
+COST_OF_BRACKETS, CHARACTERS_OF_A_CANDIDATE = 8, 256
 BRACKETS_REACH, HEADER_REACH = 1_024, 8_192
 # The letters that a key must contain before it is read as words at all.
 STEMS = word_set(
@@ -60,7 +60,7 @@ def pairs(text: str, lower: str) -> Findings:
     """Every value whose key asks for it."""
     if not STEM.search(lower) and "?" not in text:
         return
-    budget = MOST_CANDIDATES
+    budget = Budget(MOST_CANDIDATES)
     done = 0
     for match in _PAIR.finditer(text):
         if match.start() < done:
@@ -79,13 +79,12 @@ def pairs(text: str, lower: str) -> Findings:
         verdict = _verdict(text, match, lower)
         if verdict is None:
             continue
-        budget -= COST_OF_BRACKETS if text[match.end() : match.end() + 1] in ("[", "(") else 1
-        if budget < 0:
-            raise TooMuchWork
-        if verdict.carrier in ("authorization", "cookie"):
+        header = verdict.carrier in ("authorization", "cookie")
+        budget.spend(COST_OF_BRACKETS if header or text[match.end() : match.end() + 1] in ("[", "(") else 1)
+        if header:
             done = min(_header_end(text, match.start(), match.end()), match.end() + HEADER_REACH)
         for finding in valued(
-            text, match.group(1), match.start(), match.end(), verdict, match.group(3), match.group(2)
+            text, match.group(1), match.start(), match.end(), verdict, match.group(3), match.group(2), budget
         ):
             yield finding
             done = max(done, finding.end)
@@ -144,7 +143,14 @@ def _in_query(text: str, match: re.Match[str]) -> bool:
 
 
 def valued(
-    text: str, key: str, start: int, position: int, verdict: Verdict, separator: str, close: str
+    text: str,
+    key: str,
+    start: int,
+    position: int,
+    verdict: Verdict,
+    separator: str,
+    close: str,
+    budget: Budget,
 ) -> Findings:
     """The findings in the value behind a key."""
     if verdict.carrier in ("authorization", "cookie"):
@@ -160,6 +166,7 @@ def valued(
     if separator == "=" and not span.quoted and text[start - 1 : start] == ",":
         span = _option(text, span)
     value = text[span.start : span.end]
+    budget.spend(len(value) // CHARACTERS_OF_A_CANDIDATE)
     if separator in ("==", "!=", "<>") and not span.quoted:
         return
     if key.lower() in ("pwd", "oldpwd") and _DIRECTORY.match(value) and looks.wordy(value):

@@ -79,12 +79,16 @@ def iban(text: str) -> bool:
 
 def addresses(text: str) -> Findings:
     """Addresses of machines in public networks; private ranges and versions stay."""
-    for pattern, most in ((_IPV4, MOST_ADDRESSES), (_IPV6, MOST_ADDRESSES // 4)):
-        for match in bounded(pattern, text, most):
+    colons = text.count(":")
+    for pattern, most, may in (
+        (_IPV4, MOST_ADDRESSES, text.count(".") >= 3),
+        (_IPV6, MOST_ADDRESSES // 4, colons >= 2),
+    ):
+        for match in bounded(pattern, text, most) if may else ():
             before = text[max(0, match.start() - 10) : match.start()]
             if _public(match.group()) and not _VERSION_BEFORE.search(before):
                 yield Finding(match.start(), match.end(), "ip")
-    for match in _MAC.finditer(text):
+    for match in _MAC.finditer(text) if colons >= 5 or text.count("-") >= 5 else ():
         yield Finding(match.start(), match.end(), "mac")
 
 
@@ -194,30 +198,32 @@ def _dihedral(a: int, b: int) -> int:
     return (a - 5 - b) % 5 + 5 if b < 5 else (a - b) % 5
 
 
+_FRONT, _BACK = r"(?<![\w.\-/])(?:", r")(?![\w\-]|\.\d)"
 # shape, check. A bare run of digits is no id by itself: those that have one need the key, or their usual groups.
-_IDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = tuple(
-    (rule, expression(rf"(?<![\w.\-/])(?:{shape})(?![\w\-]|\.\d)"), check)
-    for rule, shape, check in (
-        ("ssn", r"\d{3}-\d{2}-\d{4}", _ssn),
-        ("dni", r"(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]", _dni),
-        ("steuer_id", r"[1-9]\d ?\d{3} ?\d{3} ?\d{3}", _steuer_id),
-        ("nir", r"[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d", _nir),
-        ("cpf", r"\d{3}\.\d{3}\.\d{3}-\d\d", _cpf),
-        ("codice_fiscale", r"[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]", _codice_fiscale),
-        ("resident_id", r"[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", _resident_id),
-        ("national_registry", r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d", _national_registry),
-        ("personnummer", r"(?:19|20)?\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])[-+]\d{4}", _personnummer),
-        ("nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]", lambda text: True),
-        ("aadhaar", r"[2-9]\d{3} \d{4} \d{4}", _verhoeff),
-        ("pesel", r"\d{2}(?:[02468][1-9]|[13579][0-2])(?:0[1-9]|[12]\d|3[01])\d{5}", _weighted((1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1), 10)),
-        ("hetu", r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d[-+A]\d{3}[0-9A-FHJ-NPR-Y]", lambda t: "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(t[:6] + t[7:10]) % 31] == t[10]),
-        ("ahv", r"756\.\d{4}\.\d{4}\.\d\d", _weighted((1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1), 10)),
-    )
+_SHAPES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
+    ("ssn", r"\d{3}-\d{2}-\d{4}", _ssn),
+    ("dni", r"(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]", _dni),
+    ("steuer_id", r"[1-9]\d ?\d{3} ?\d{3} ?\d{3}", _steuer_id),
+    ("nir", r"[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d", _nir),
+    ("cpf", r"\d{3}\.\d{3}\.\d{3}-\d\d", _cpf),
+    ("codice_fiscale", r"[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]", _codice_fiscale),
+    ("resident_id", r"[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", _resident_id),
+    ("national_registry", r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d", _national_registry),
+    ("personnummer", r"(?:19|20)?\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])[-+]\d{4}", _personnummer),
+    ("nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]", lambda text: True),
+    ("aadhaar", r"[2-9]\d{3} \d{4} \d{4}", _verhoeff),
+    ("pesel", r"\d{2}(?:[02468][1-9]|[13579][0-2])(?:0[1-9]|[12]\d|3[01])\d{5}", _weighted((1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1), 10)),
+    ("hetu", r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d[-+A]\d{3}[0-9A-FHJ-NPR-Y]", lambda t: "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(t[:6] + t[7:10]) % 31] == t[10]),
+    ("ahv", r"756\.\d{4}\.\d{4}\.\d\d", _weighted((1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1), 10)),
 )  # fmt: skip
+_IDS = tuple((rule, expression(_FRONT + shape + _BACK), check) for rule, shape, check in _SHAPES)
+_ANY_ID = expression(_FRONT + "|".join(shape for _, shape, _ in _SHAPES) + _BACK)
 
 
 def national_ids(text: str) -> Findings:
     """National ids whose checksum holds."""
+    if not _ANY_ID.search(text):
+        return
     for rule, shape, check in _IDS:
         for match in bounded(shape, text, MOST_IDS):
             if check(match.group()):
@@ -258,11 +264,16 @@ def _key_start(text: str, position: int) -> int:
     return position
 
 
-_LIKE_AN_ID = expression(r"\d(?:[ .\-]?\d){7}|[A-Z]{2} ?\d\d ?\d\d|[XYZ]\d{7}")
-_MANY_DIGITS = expression(r"\d(?:[^\n\d]{0,4}\d){5}")
+# Where a phone or an id may begin: in "ORD-2026-000123" nowhere.
+_BEGINS = expression(r"(?<![\w.\-/])(?:[+(\d]|[A-Z]{2} ?\d|[A-Z]\d|[A-Z]{6}\d)")
+_MANY_DIGITS = expression(r"\d(?:[^\n\d]{0,4}+\d){5}")
 
 
-_ANY = expression(r"\d(?:[^\n]?[^\n]?[^\n]?\d){6}|[0-9a-f]:[0-9a-f]|::|[a-z]{6}\d\d|\d\d\d[.\-]\d")
+# Seven digits close together, six letters with two, three with a dot behind; colons. It begins with what most texts lack.
+_ANY = expression(
+    r"[0-9:](?:(?<=[0-9])(?:(?:[^0-9\n]{0,3}+[0-9]){6}|[0-9](?<=[a-z]{6}[0-9][0-9])|[0-9][0-9][.\-][0-9])"
+    r"|(?<=:)(?::|(?<=[0-9a-f]:)[0-9a-f]))"
+)
 _ANY_KEY = expression(
     r"(?:birth|dob|geb|naiss|nacim|nam|phon|mobil|ssn|stre|stras|passp)\w{0,10}[\\\"\']{0,3} ?[=:]"
 )
@@ -281,10 +292,10 @@ def personal(text: str, lower: str) -> Findings:
         yield from emails(text)
     if _MANY_DIGITS.search(text):
         yield from ibans(text)
-        yield from phones(text)
-    if _LIKE_AN_ID.search(text):
-        yield from national_ids(text)
-    if "." in text or ":" in text:
+        if _BEGINS.search(text):
+            yield from phones(text)
+            yield from national_ids(text)
+    if "." in text or ":" in text or "-" in text:
         yield from addresses(text)
 
 

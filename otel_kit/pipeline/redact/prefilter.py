@@ -6,7 +6,7 @@ from otel_kit.pipeline.redact.expression import any_of, expression
 from otel_kit.pipeline.redact.keys import flat
 from otel_kit.pipeline.redact.pairs import STEMS
 
-MOST_WORDS, MOST_SHAPES, LONGEST_SHAPE = 16_384, 4_096, 512
+MOST_WORDS, MOST_SHAPES, LONGEST_SHAPE, MANY_WORDS = 16_384, 4_096, 512, 64
 # What can begin a secret, in lower case.
 _TRIGGER = expression(
     any_of(
@@ -99,6 +99,7 @@ class Prefilter:
         lower = joined.lower() if joined.isascii() else flat(joined)
         if _TRIGGER.search(lower) or ("%" in joined and _ENCODED.search(lower)):
             return False
+        unknown = list(dict.fromkeys(unknown)) if len(unknown) > MANY_WORDS else unknown
         for word in unknown:
             if len(word) >= 16 and (_RUN.search(word) or word.count(":") >= 4):
                 return False

@@ -19,7 +19,7 @@ from otel_kit.pipeline.redact import (
     urls,
 )
 from otel_kit.pipeline.redact.expression import expression
-from otel_kit.pipeline.redact.finding import Finding, settle
+from otel_kit.pipeline.redact.finding import Finding, bounded, settle
 from otel_kit.pipeline.redact.keys import flat
 from otel_kit.pipeline.redact.pairs import STEM, pairs
 from otel_kit.pipeline.redact.patterns import checked, matches
@@ -28,6 +28,8 @@ from otel_kit.pipeline.redact.prefilter import has_digit
 from otel_kit.pipeline.redact.rules import Rules
 
 DEEPEST_ENCODING = 3
+# Words that may name a secret in a long text: beyond a thousand it is no log, no source code and no prose.
+LONG_TEXT, MOST_STEMS = 16_384, 1_000
 _REDACTED = expression(r"\[?redacted:[\w #]{1,60}\]?")
 _LONG_RUN = expression(r"[\w\-]{10}")
 
@@ -46,6 +48,8 @@ class Scan:
     def findings(self, text: str, *, cards: bool = True, depth: int = 0) -> list[Finding]:
         """What a text holds, in no order and overlapping."""
         lower = text.lower() if text.isascii() else flat(text)
+        if len(text) > LONG_TEXT:
+            _not_too_dense(lower)
         found = list(detectors.private_keys(text, lower))
         if _LONG_RUN.search(text):
             found += _credentials(text, lower)
@@ -84,6 +88,12 @@ class Scan:
     def not_exempt(self, text: str, found: list[Finding]) -> list[Finding]:
         """The findings whose values no user exempts."""
         return [f for f in found if text[f.start : f.end] not in self._exempt] if self._exempt else found
+
+
+def _not_too_dense(lower: str) -> None:
+    """Each detector stops at a number of its own candidates; this is the limit of all of them together."""
+    for _ in bounded(STEM, lower, MOST_STEMS):
+        pass
 
 
 def _credentials(text: str, lower: str) -> list[Finding]:

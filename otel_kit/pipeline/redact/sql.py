@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, word_set
-from otel_kit.pipeline.redact.finding import Finding, Findings
+from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.values import withheld
 
@@ -68,7 +68,7 @@ _VERBS = (
     "crypt",
     "encrypt",
 )
-MOST_HOLES, ROWS_REACH = 1_000, 32_768
+MOST_HOLES, ROWS_REACH, MOST_SHOWN = 1_000, 32_768, 30
 
 
 def statements(text: str) -> Findings:
@@ -82,7 +82,11 @@ def statements(text: str) -> Findings:
                 yield finding
                 done = finding.end
             done = max(done, match.end() + ROWS_REACH if len(text) > ROWS_REACH else 0)
-    for match in _SHOWN.finditer(text) if "[parameters:" in text else ():
+    shown = "[parameters:" in text and "[SQL: " in text
+    # Each statement without parameters is looked through up to its reach.
+    if shown and text.count("[SQL: ") > MOST_SHOWN:
+        raise TooMuchWork
+    for match in _SHOWN.finditer(text) if shown else ():
         yield from _parameters(match, columns_of_holes(match.group(1)))
     for match in _ECHO.finditer(text) if holds(text, _ECHOES) else ():
         for item in _ITEM.finditer(text, match.end(), min(len(text), match.end() + 2048)):

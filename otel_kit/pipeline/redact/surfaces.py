@@ -10,7 +10,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, Status, TraceState
+from opentelemetry.trace import DEFAULT_TRACE_STATE, Link, SpanContext, Status, TraceState
 
 from otel_kit import _guard
 from otel_kit.pipeline.redact.counts import count
@@ -38,12 +38,12 @@ def redact_attributes(redactor: Redactor, attributes: Any, surface: str) -> Any:
         attributes: a mapping, or None.
         surface: where they stand, for the counts.
     """
-    if not attributes:
+    held: Mapping[str, Any] = attributes._dict if type(attributes) is BoundedAttributes else attributes
+    if not held:
         return attributes
     changed: dict[str, Any] | None = None
     statement = False
     open_keys, clean, plain = redactor.open_keys, redactor.clean, redactor.plain
-    held: Mapping[str, Any] = attributes._dict if type(attributes) is BoundedAttributes else attributes
     for key, value in held.items():
         # Nearly every attribute ends here: a key that says nothing, with a number or a text that was seen before.
         if key in open_keys:
@@ -151,6 +151,7 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
     new_attributes = redact_attributes(redactor, attributes, "span.attributes")
     # A tracer's spans share one scope.
     known = scope is None or scope is redactor.known_scope
+    state = None if context is None else context.trace_state
     if (
         known
         and new_attributes is attributes
@@ -158,7 +159,7 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
         and not span._events
         and not span._links
         and (status is None or not status._description)
-        and (context is None or not context.trace_state)
+        and (state is None or state is DEFAULT_TRACE_STATE or not state)
     ):
         return span
     new_name = name if name in redactor.clean else redactor.text(name, "span.name")

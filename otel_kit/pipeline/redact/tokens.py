@@ -116,43 +116,26 @@ def _nested(rows: list[Row]) -> str:
 
 _ISSUED = expression(rf"(?<![A-Za-z0-9])(?:{_nested(ROWS)})")
 # Formats that have their mark inside or at the end.
-_SHAPES = expression(
-    r"""
-    (?P<telegram>(?<![0-9])[0-9]{8,10}:[A-Za-z0-9_\-]{35}(?![A-Za-z0-9_\-]))
-    | (?P<discord>(?<![\w\-.])[MNO][\w\-]{23,27}\.[\w\-]{6}\.[\w\-]{27,40}(?![\w\-]))
-    | (?P<azure>(?<![\w~.\-])[\w~.\-]{3}[0-9]Q~[\w~.\-]{30,36}(?![\w~]))
-    | (?P<mailchimp>(?<![0-9a-f])[0-9a-f]{32}-us[0-9]{1,2}(?![0-9]))
-    | (?P<terraform>(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{60,})
-    | (?P<airtable>(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[0-9a-f]{64})
-    | (?P<google_oauth>(?<![0-9])[0-9]{9,}-[a-z0-9]{32}\.apps\.googleusercontent\.com:[\w\-]{20,})
-    | (?P<aws>(?<![A-Za-z0-9])amzn\.mws\.[0-9a-f\-]{36})
-    | (?P<heroku>(?<![A-Za-z0-9])HRKU-[\w\-]{36,})
-    | (?P<paseto>(?<![\w.])v[1-4]\.(?:local|public)\.[A-Za-z0-9_\-]{20,}(?:\.[A-Za-z0-9_\-]+)?)
-    | (?P<asana>(?<![\w/.])[0-2]/(?:[0-9]{10,20}(?:/[0-9]{10,20})?:)?[0-9a-f]{32}(?![0-9a-f]))
-    | (?P<clickup>(?<![\w])pk_[0-9]{5,10}_[0-9A-Z]{32}(?![0-9A-Z]))
-    | (?P<square>(?<![A-Za-z0-9])EAAA[A-Za-z0-9_\-]{60})
-    """,
-    re.VERBOSE | re.ASCII,
-)
+_SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (rule, mark, expression(shape, re.ASCII))
+    for rule, mark, shape in (
+        ("telegram", ":", r"(?<![0-9])[0-9]{8,10}:[A-Za-z0-9_\-]{35}(?![A-Za-z0-9_\-])"),
+        ("discord", ".", r"(?<![\w\-.])[MNO][\w\-]{23,27}\.[\w\-]{6}\.[\w\-]{27,40}(?![\w\-])"),
+        ("azure", "q~", r"(?<![\w~.\-])[\w~.\-]{3}[0-9]Q~[\w~.\-]{30,36}(?![\w~])"),
+        ("mailchimp", "-us", r"(?<![0-9a-f])[0-9a-f]{32}-us[0-9]{1,2}(?![0-9])"),
+        ("terraform", ".atlasv1.", r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-=]{60,}"),
+        ("airtable", "pat", r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+        ("google_oauth", ".apps.", r"(?<![0-9])[0-9]{9,}-[a-z0-9]{32}\.apps\.googleusercontent\.com:[\w\-]{20,}"),
+        ("aws", "amzn.mws.", r"(?<![A-Za-z0-9])amzn\.mws\.[0-9a-f\-]{36}"),
+        ("heroku", "hrku-", r"(?<![A-Za-z0-9])HRKU-[\w\-]{36,}"),
+        ("paseto", ".local.", r"(?<![\w.])v[1-4]\.local\.[A-Za-z0-9_\-]{20,}(?:\.[A-Za-z0-9_\-]+)?"),
+        ("paseto", ".public.", r"(?<![\w.])v[1-4]\.public\.[A-Za-z0-9_\-]{20,}(?:\.[A-Za-z0-9_\-]+)?"),
+        ("asana", "/", r"(?<![\w/.])[0-2]/(?:[0-9]{10,20}(?:/[0-9]{10,20})?:)?[0-9a-f]{32}(?![0-9a-f])"),
+        ("clickup", "pk_", r"(?<![\w])pk_[0-9]{5,10}_[0-9A-Z]{32}(?![0-9A-Z])"),
+        ("square", "eaaa", r"(?<![A-Za-z0-9])EAAA[A-Za-z0-9_\-]{60}"),
+    )
+)  # fmt: skip
 _LONG_REST = expression(r"[_-][A-Za-z0-9]{20}")
-_SHAPE_MARKS = (
-    ".local.",
-    ".public.",
-    "0/",
-    "1/",
-    "2/",
-    "pk_",
-    "q~",
-    "-us",
-    ".atlasv1.",
-    "pat",
-    ".apps.",
-    "amzn.mws",
-    "hrku-",
-    "eaaa",
-)
-_DOTTED = expression(r"[MNO][\w\-]{23,27}\.[\w\-]{6}\.", re.ASCII)
-_COLON = expression(r"[0-9]{8,10}:[A-Za-z0-9_\-]{35}", re.ASCII)
 # An issuer that nobody knows, in the manner of those that are known: acme_live_..., foo-sk-..., bar_pat_...
 _MANNER = expression(
     r"(?<![A-Za-z0-9])([a-z][a-z0-9]{0,11}(?:[_-][a-z0-9]{1,10}){0,3}?)[_-]([A-Za-z0-9]{20,128}+)(?![A-Za-z0-9])"
@@ -194,9 +177,9 @@ def _made_up(prefix: str, body: str) -> bool:
 
 def shaped(text: str, lower: str) -> Findings:
     """Credentials that have their mark inside or at the end."""
-    if any(mark in lower for mark in _SHAPE_MARKS) or _COLON.search(text) or _DOTTED.search(text):
-        for match in _SHAPES.finditer(text):
-            yield Finding(match.start(), match.end(), match.lastgroup or "token")
+    for rule, mark, shape in _SHAPES:
+        for match in shape.finditer(text) if mark in lower else ():
+            yield Finding(match.start(), match.end(), rule)
 
 
 def in_manner(text: str) -> Findings:

@@ -44,6 +44,8 @@ _HOOK = expression(
     re.I,
 )
 _ENCODED = expression(r"[^\s\"'<>&?=#,;(){}\[\]]*%[0-9A-Fa-f]{2}[^\s\"'<>&?=#;]*")
+# "t%3Dab12": what is shorter holds no key with a value.
+SHORTEST_ENCODED = 8
 _TELLING = expression(r"%(?:3d|3f|3a|40|22|7b|5b|20|0a)", re.IGNORECASE)
 
 
@@ -153,7 +155,7 @@ def encoded(text: str) -> list[tuple[int, int, str]]:
     return [
         (match.start(), match.end(), unquote(match.group()))
         for match in _ENCODED.finditer(text)
-        if _TELLING.search(match.group())
+        if match.end() - match.start() >= SHORTEST_ENCODED and _TELLING.search(match.group())
     ]
 
 
