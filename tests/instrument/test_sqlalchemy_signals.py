@@ -370,6 +370,31 @@ def test_an_engine_that_is_gone_leaves_nothing(captured: Captured) -> None:
     assert "db.client.connection.max" not in captured.metrics
 
 
+@pytest.mark.parametrize("when", ["connect", "checkout"])
+def test_a_connection_that_a_listener_refuses_is_none(captured: Captured, tmp_path: Path, when: str) -> None:
+    """Connections that the program's own listener refused, as in an outage, are counted as idle for ever."""
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", pool_logging_name="refused")
+
+    @event.listens_for(engine, when)
+    def refuse(*_: Any) -> None:
+        if refusing:
+            raise ValueError("no schema")
+
+    refusing = True
+    for _ in range(3):
+        with pytest.raises(ValueError, match="no schema"):
+            engine.connect()
+    refusing = False
+    engine.connect().close()
+    counts = {
+        point.attributes["db.client.connection.state"]: point.value
+        for point in captured.metrics["db.client.connection.count"].data.data_points
+        if point.attributes["db.client.connection.pool.name"] == "refused"
+    }
+    assert counts == {"idle": 1, "used": 0}
+    engine.dispose()
+
+
 def test_a_listener_of_the_programs_that_raises(captured: Captured, engine: Engine) -> None:
     """A span stays open, or is doubled, when a listener of the program's own raises or changes the statement."""
     seen: list[str] = []

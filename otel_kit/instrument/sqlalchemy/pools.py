@@ -80,11 +80,10 @@ def taking(original: Callable[[Any], Any], watch: Callable[[Any], None]) -> Call
 
 
 def connected(_: Any, record: Any) -> None:
-    """A connection was opened."""
+    """A connection was opened. It counts from when it is taken: a listener of the program's may refuse it yet."""
     try:
-        watched = _of_record(record)
-        watched.open.add(id(record))
         if State.on:
+            watched = _of_record(record)
             figures().create_time.record(max(0.0, time() - record.last_connect_time), watched.attributes)
     except Exception as error:
         _guard.contained("instrument.sqlalchemy", error)
@@ -115,7 +114,7 @@ def _taken(watched: Watched, connection: Any, began: float) -> None:
     try:
         now = perf_counter()
         record = connection._connection_record
-        watched.open.add(id(record))  # it may have been opened before this was watched
+        watched.open.add(id(record))
         watched.used[id(record)] = now
         if watched.queues:
             figures().wait_time.record(now - began, watched.attributes)
