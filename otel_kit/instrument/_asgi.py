@@ -117,16 +117,22 @@ def _end(exchange: Exchange) -> None:
             exchange.head.client = client
         exchange.describe()
         exchange.tell()
-        if exchange.age >= _loop.Threshold.seconds:
-            _loop.served(
-                exchange.head.raw.get("endpoint") if exchange.seconds >= _loop.Threshold.seconds else None
-            )
+        if exchange.age >= (least := _loop.Threshold.seconds):
+            _loop.served(exchange.head.raw.get("endpoint") if exchange.seconds >= least else None)
+    except Exception as error:
+        _guard.contained("instrument.asgi", error)
+    finally:
         exchange.leave()
+
+
+def _look_for_route(exchange: Exchange) -> None:
+    try:
+        _find_route(exchange)
     except Exception as error:
         _guard.contained("instrument.asgi", error)
 
 
-def _look_for_route(exchange: Exchange) -> None:
+def _find_route(exchange: Exchange) -> None:
     """FastAPI knows the route of its routers best; newer Starlettes and other frameworks leave it in the scope."""
     scope = exchange.head.raw
     native = scope.get(NATIVE)
@@ -210,9 +216,13 @@ class _Wires:
 
     def _started(self, message: Message, status: int) -> Message:
         given, exchange = list(message.get("headers") or ()), self._exchange
-        exchange.answered(status, texts(given) if exchange.wants_headers else {})
-        present = [bytes(name).lower() for name, _ in given]
-        for name, value in exchange.new_headers(()):
-            if name.encode() not in present:
-                given.append((name.encode(), value.encode()))
-        return {**message, "headers": given}
+        message = {**message, "headers": given}  # they may have been an iterator
+        try:
+            exchange.answered(status, texts(given) if exchange.wants_headers else {})
+            present = [bytes(name).lower() for name, _ in given]
+            for name, value in exchange.new_headers(()):
+                if name.encode() not in present:
+                    given.append((name.encode(), value.encode()))
+        except Exception as error:
+            _guard.contained("instrument.asgi", error)
+        return message

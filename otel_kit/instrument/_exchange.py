@@ -105,6 +105,7 @@ class Exchange:
         self.seconds = 0.0
         self.disconnected = self.is_handed_on = self._over = self._told = False
         self.late_ids: dict[str, Any] = {}
+        self._kinds: dict[str, Any] = {}
         self.request, self.response = Body(web.body_bytes), Body(web.body_bytes)
         self.response_headers: dict[str, str] = {}
         self.excluded = web.excludes(head.path)
@@ -124,15 +125,22 @@ class Exchange:
         self._gather = gather()
         self._gather.__enter__()
         self._attached: Any = None
+        try:
+            self._start()
+        except Exception:
+            self.leave()
+            raise
+
+    def _start(self) -> None:
         self._begun_ids = bound_ids()
         if not self.own:
             self._span = trace.get_current_span()
             self._span.set_attributes({**_details(self.head), **self._begun_ids})
             return
-        if not self.is_websocket:
-            figures(self._scope).begin(self._given[semconv.HTTP_REQUEST_METHOD], self.head.scheme)
         parent = propagate.extract(self.head, getter=_GETTER)
         self._span = self._started(parent)
+        if not self.is_websocket:
+            figures(self._scope).begin(self._given[semconv.HTTP_REQUEST_METHOD], self.head.scheme)
         self._attached = otel_context.attach(trace.set_span_in_context(self._span, parent))
 
     def _started(self, parent: Context) -> Span:
@@ -202,18 +210,22 @@ class Exchange:
             return
         self._over = True
         self.seconds = perf_counter() - self._begun
-        try:
-            self._describe(self.seconds)
-        except Exception as error:
-            _guard.contained("instrument.http", error)
+        for step in (self._describe, self._finish):
+            try:
+                step()
+            except Exception as error:
+                _guard.contained("instrument.http", error)
 
     def tell(self) -> None:
         """The access log record, after :meth:`describe`."""
         if self._web.access_log and not self._told:
             self._told = True
-            _access.tell(self, perf_counter() - self._begun, self.excluded)
+            try:
+                _access.tell(self, perf_counter() - self._begun, self.excluded)
+            except Exception as error:
+                _guard.contained("instrument.http", error)
 
-    def _describe(self, seconds: float) -> None:
+    def _describe(self) -> None:
         kinds = self._kinds = self._outcome()
         # What the application did not read has a length all the same.
         self.request.length = self.request.length or _number(self.head.header("content-length"))
@@ -232,10 +244,12 @@ class Exchange:
             elif 0 < self.status < 500:
                 # It broke off, which the framework does not see where a middleware completes the response.
                 self._span.set_status(StatusCode.ERROR, _sentence(self.error))
-        if not self.is_websocket:
-            self._count(seconds, _counted(*self._given.items(), *kinds.items()))
+
+    def _finish(self) -> None:
         if self.own:
             self._span.end()
+        if not self.is_websocket:
+            self._count(self.seconds, _counted(*self._given.items(), *self._kinds.items()))
 
     def _outcome(self) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -131,12 +131,19 @@ def _starter(exchange: Exchange, start_response: Any) -> Any:
         write = start_response(status, headers, *rest, **named)
 
         def counted(part: bytes) -> object:
-            exchange.response.add(part)
+            _note(exchange, part)
             return write(part)
 
         return counted if write is not None else write
 
     return start
+
+
+def _note(exchange: Exchange, part: bytes) -> None:
+    try:
+        exchange.response.add(part)
+    except Exception as error:  # it is no bytes, which the server says better
+        _guard.contained("instrument.wsgi", error)
 
 
 def _answered(exchange: Exchange, status: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -196,7 +203,7 @@ class _Response:
         except BaseException as error:
             self._context.run(_end, self._exchange, error)
             raise
-        self._exchange.response.add(part)
+        _note(self._exchange, part)
         if not self._exchange.is_over and self._is_complete():
             # Known already: some servers, and test clients, neither ask for more nor close.
             self._context.run(_end, self._exchange)

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace.sampling import Sampler
 
-from otel_kit import get_tracer, instrument
+from otel_kit import _guard, get_tracer, instrument
+from otel_kit import current_context as bound
 from otel_kit.testing import capture
 from tests.instrument.serving import access_logs, points, server_spans
 
@@ -278,6 +281,77 @@ def test_headers_in_parts_and_compressed_bodies() -> None:
     assert attributes["http.response.header.x-a"] == ("3, 4",)
     assert attributes["otel_kit.http.request.body"] == "plain"
     assert "otel_kit.http.response.body" not in attributes
+
+
+def test_what_breaks_the_rules_is_passed_on_and_over() -> None:
+    """Where a server or an application breaks ASGI's rules we raise, change messages, or leave ids, span or count behind."""
+    _guard.reset()  # what we do not understand is contained
+    messages: list[Any] = [
+        {"type": "http.response.start", "status": "200", "headers": iter([(b"a", b"b")])},
+        {"no": "type"},
+        {"type": "http.response.body", "body": None},
+    ]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() is None
+        for message in messages:
+            await send(message)
+
+    async def receive() -> Any:
+        return None
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    sent: list[Any] = []
+    scope = {**SCOPE, "headers": [("x-a", "text")], "query_string": None}
+    with capture(capture_request_headers=[".*"], capture_body=10) as captured:
+
+        async def serve() -> None:
+            await instrument.asgi(app)(scope, receive, send)
+            assert bound() == {}
+            assert not trace.get_current_span().get_span_context().is_valid
+
+        asyncio.run(serve())
+        assert len(server_spans(captured)) == 1
+        assert sum(p.value for p in points(captured, "http.server.active_requests")) == 0
+    assert [sent[0]["status"], *list(sent[0]["headers"])[:1], *sent[1:]] == [
+        "200",
+        (b"a", b"b"),
+        *messages[1:],
+    ]
+
+
+def test_a_sampler_that_raises_leaves_nothing_behind() -> None:
+    """A request whose span cannot be begun keeps ids for the next one, or is active for ever."""
+
+    _guard.reset()
+
+    class Broken(Sampler):
+        def should_sample(self, *args: Any, **kwargs: Any) -> Any:
+            raise RuntimeError("no sampling today")
+
+        def get_description(self) -> str:
+            return "broken"
+
+    with capture() as captured:
+        trace.get_tracer_provider().sampler = Broken()  # type: ignore[attr-defined]
+
+        async def serve() -> None:
+            sent: list[Any] = []
+
+            async def send(message: Any) -> None:
+                sent.append(message)
+
+            async def receive() -> Any:
+                return {"type": "http.request"}
+
+            await instrument.asgi(answering())({**SCOPE}, receive, send)
+            assert sent[-1]["body"] == b"fine"
+            assert bound() == {}
+
+        asyncio.run(serve())
+        assert sum(p.value for p in points(captured, "http.server.active_requests")) == 0
 
 
 def test_a_host_that_can_be_none_is_not_kept(captured: Any) -> None:

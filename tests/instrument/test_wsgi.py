@@ -13,7 +13,7 @@ from wsgiref.validate import validator
 import pytest
 
 import otel_kit
-from otel_kit import instrument
+from otel_kit import _guard, instrument
 from otel_kit.testing import capture
 from tests.instrument.serving import access_logs, points, server_spans
 
@@ -185,6 +185,14 @@ def test_a_server_can_tell_the_length_of_a_single_part(captured: Any) -> None:
     stream: Any = instrument.wsgi(lambda environ, start_response: iter([b"fine"]))({}, lambda *_: None)
     assert not hasattr(stream, "__len__")
     stream.close()
+
+
+def test_parts_that_are_no_bytes_are_the_server_s_business(captured: Any) -> None:
+    """A part that no server takes raises here, where the program looks for the mistake in vain."""
+    _guard.reset()
+    app = instrument.wsgi(lambda environ, start_response: (start_response("200 OK", []), [None, 7])[1])
+    assert list(app({}, lambda *_: None)) == [None, 7]
+    assert len(server_spans(captured)) == 1
 
 
 def test_an_environment_may_be_served_again(captured: Any) -> None:
