@@ -115,7 +115,10 @@ class Call:
         )
         self._token = _runtime.attach(Context({**context, _SPAN_KEY: self.span, _CALL_KEY: self}))
         self._begun = perf_counter()
-        self._propagate(headers, place)
+        try:
+            self._propagate(headers, place)
+        except Exception as error:  # a propagator of the program's; the call has begun all the same
+            _guard.contained("instrument.client", error)
 
     # -- its requests
 

@@ -113,9 +113,13 @@ class _Run:
             given[semconv.TASK_RETRIES] = request.get("retries")
         self._ids = bind(**_ids(request.get(IDS_HEADER)))
         self._ids.__enter__()
-        self.span = _emitted.tracer().start_span(
-            f"process {task.name}", context=parent, kind=SpanKind.CONSUMER, attributes=given
-        )
+        try:
+            self.span = _emitted.tracer().start_span(
+                f"process {task.name}", context=parent, kind=SpanKind.CONSUMER, attributes=given
+            )
+        except Exception:
+            self._ids.__exit__(None, None, None)
+            raise
         self._token = otel_context.attach(trace.set_span_in_context(self.span, parent))
         self._begun = perf_counter()
 

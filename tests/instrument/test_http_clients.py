@@ -11,10 +11,12 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from opentelemetry import context, trace
+from opentelemetry import context, propagate, trace
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import SpanKind, StatusCode
 
 import otel_kit
+from otel_kit import _guard
 from otel_kit.instrument import _client_choice
 from otel_kit.instrument._client_choice import Client
 from otel_kit.instrument._client_template import url_template
@@ -409,6 +411,31 @@ def test_a_request_for_a_token_takes_the_trace_along(get: Get, far: Service, see
     (span,) = clients(seen)
     assert len(far.asked) == 2
     assert all(f"{span.context.trace_id:032x}" in headers["traceparent"] for headers in far.headers())
+
+
+def test_a_propagator_that_raises_leaves_nothing_behind(get: Get, far: Service, seen: Captured) -> None:
+    """A call that could not be given its headers fails, has no span, or stays current for the rest of the program."""
+
+    class Broken(TextMapPropagator):
+        @property
+        def fields(self) -> set[str]:
+            return set()
+
+        def extract(self, *args: Any, **kwargs: Any) -> Any:
+            return context.Context()
+
+        def inject(self, *args: Any, **kwargs: Any) -> None:
+            raise RuntimeError("no headers today")
+
+    before = propagate.get_global_textmap()
+    propagate.set_global_textmap(Broken())
+    _guard.reset()
+    try:
+        assert get(f"{far.url}/ok") == 200
+    finally:
+        propagate.set_global_textmap(before)
+    assert len(clients(seen)) == 1
+    assert not trace.get_current_span().get_span_context().is_valid
 
 
 @pytest.mark.parametrize("get", ["urllib3"], indirect=True)
