@@ -102,10 +102,11 @@ class Llm(Work):
         Raises:
             ArgumentError: a name is none of these.
         """
+        known = self._knows()
         for name, value in facts.items():
             if name in _NAMES:
                 if value is not None:
-                    self._knows()[name] = value
+                    known[name] = value
             elif name in _CONTENTS:
                 self._contents = {**self._contents, name: value}
             else:
