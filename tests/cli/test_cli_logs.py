@@ -18,7 +18,10 @@ import pytest
 import otel_kit
 from otel_kit.cli import main
 from otel_kit.cli.logs import part, work
-from otel_kit.cli.logs.query import QueryError, parse
+from otel_kit.cli.logs.query import ANYTHING, QueryError, parse
+from otel_kit.cli.logs.record import Field
+from otel_kit.cli.logs.scan import counted, matches, measured
+from otel_kit.cli.logs.source import sources
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -439,3 +442,60 @@ def test_what_is_not_there_is_said(
     assert "none of the 1 records that fit has the field nosuch" in err
     assert main(["logs", str(tmp_path), "level=error", "--count-by", "level"]) == 1
     assert "no record fits" in capfd.readouterr().err
+
+
+def _tricky(wanted: int) -> list[dict[str, Any]]:
+    """Records of which bytes alone could be misread, ``wanted`` at a time, so that some pieces hold none."""
+    name = "otel_kit.operation.name"
+    plain = [
+        {name: "load", "otel_kit.operation.duration": n / 8, "user.id": n, "ok": n % 2 == 0} for n in range(4)
+    ]
+    odd: list[dict[str, Any]] = [
+        {name: 'say "operation.name": "x"', "operation": None, "duration": -1.5e-07},
+        {name: "{", "payload": {"operation": "inner", "duration": 3}},
+        {"a.operation": "one", "b.operation": "other", "duration_ms": 12},
+        {"operation": ["a", {"b": 1}], "duration": "5", "severity": "DEBUG", "event_name": "no"},
+        {"user.id": "r-\u00e9\n", "type": "mine", "note": '"user.id": 7', "duration": True},
+        {"old_operation": "no", "duration.name": 4, "user.id.name": "named"},
+        {},
+    ]
+    records = [record(n, f"took {n} {{}}", **each) for n, each in enumerate(plain)]
+    for n, each in enumerate(odd[wanted : wanted + 1]):
+        records.append(record(60 + n, 'a "severity": "ERROR" \\ {"attributes": {', "NOTICE", **each))
+        records.append({**records[-1], "exception": {"type": "shop.NoFunds", "message": "operation"}})
+    return records
+
+
+@pytest.mark.parametrize("wanted", range(8))
+def test_a_glimpse_at_bytes_and_the_whole_json_tell_the_same(
+    wanted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read from the bytes of lines, to save time, is another value than the JSON holds."""
+    path = write(tmp_path / "app.jsonl", *_tricky(wanted))
+    with path.open("a") as more:
+        more.write(
+            "" if wanted % 2 else '{"timestamp": "2026-11-22T10:00:00.0Z", "body": "torn", "operation": "lo\n'
+        )
+    (piece,) = part.parts_of(sources([str(path)]))
+
+    def answers() -> list[Any]:
+        names = (
+            "operation",
+            "user.id",
+            "ok",
+            "type",
+            "minute",
+            "message",
+            "level",
+            "event",
+            "exception.type",
+        )
+        found: list[Any] = [counted(piece, ANYTHING, name) for name in (*names, "severity", "payload")]
+        for name, by in (("duration", "operation"), ("duration_ms", "user.id"), ("duration_ms", "duration")):
+            found += [measured(piece, ANYTHING, name, by), measured(piece, ANYTHING, name, "")]
+        return found + [matches(piece, parse(query)) for query in ("duration<2", "ok=true", "user.id=named")]
+
+    fast = answers()
+    monkeypatch.setattr(Field, "_look", lambda self: lambda raw: b"")
+    monkeypatch.setattr(Field, "column", lambda self: None)
+    assert fast == answers()

@@ -395,3 +395,29 @@ def test_a_line_for_people_leaves_out_what_its_sentence_says() -> None:
     )
     emitter(ConsoleLogProcessor("json", stream := io.StringIO()))("restock 33.2 ms", attributes=attributes)
     assert json.loads(stream.getvalue())["attributes"] == attributes
+
+
+def test_a_json_line_holds_each_value_as_it_is(stream: io.StringIO, as_json: Emit) -> None:
+    """A value, or what stands beside one that JSON does not have, is changed or lost in a line for programs."""
+    values = {
+        'a"b\\': 'say "hi"\n\x1b[2J',
+        "bytes": b"\xff",
+        "nested": {"list": [1, None, {"deep": True}], "nan": float("nan")},
+        "number": -1.5e-300,
+        "flag": False,
+        "none": None,
+        "é\u202e": "\u2028",
+    }
+    as_json('a "body"', attributes=values, event_name="shop.paid", in_trace=True)
+    as_json({"a": 1}, attributes={"exception.type": "shop.NoFunds", "exception.message": "no funds"})
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert first["attributes"] == {
+        **values,
+        "bytes": "/w==",
+        "nested": {"list": [1, None, {"deep": True}], "nan": "nan"},
+    }
+    assert (first["body"], first["event_name"]) == ('a "body"', "shop.paid")
+    assert (first["trace_id"], first["span_id"]) == (f"{TRACE_ID:032x}", f"{SPAN_ID:016x}")
+    assert second["body"] == {"a": 1}
+    assert second["exception"] == {"type": "shop.NoFunds", "message": "no funds"}
+    assert "attributes" not in second

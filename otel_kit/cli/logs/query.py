@@ -324,8 +324,8 @@ def _ordered(query: str, token: _Token, value: str) -> Condition:
     limit = scaled(*given, token.text)
 
     def holds(line: Line) -> bool:
-        found = field.of(line)
-        return isinstance(found, int | float) and not isinstance(found, bool) and test(found, limit)
+        found = field.number(line.raw)
+        return found is not None and test(found, limit)
 
     return Condition(holds, tuple(_key_needles(field)), (token.text,))
 

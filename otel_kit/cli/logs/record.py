@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from otel_kit.cli.logs.glimpse import OF_EXCEPTION, UNSEEN, Glimpse, nothing, of_attribute, of_key, value_of
 from otel_kit.cli.logs.needle import longest_plain
+from otel_kit.cli.logs.table import Column
 
 Data = Mapping[str, Any]
-_UNSEEN = object()
-_WORDS = {b"true": True, b"false": False, b"null": None}
-_ATTRIBUTES = b'"attributes"'
 
 _decode = json.JSONDecoder().raw_decode
 _STAMP = re.compile(rb'(?:\{"timestamp": ?")?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)')
@@ -31,6 +30,8 @@ _KEYS = {
     "service": "service",
     "time": "timestamp",
 }
+_UP_TO_MINUTES = len('{"timestamp": "2026-11-22T14:03')
+_MOST_TIMES = 10_000  # remembered
 _SLICES = {"day": 10, "hour": 13, "minute": 16}
 SHORT_NAMES = (*_KEYS, *_SLICES, "exception")
 _SCALES = {"_ms": 1e3, "_us": 1e6, "_ns": 1e9}
@@ -73,29 +74,6 @@ def texts_of(data: Data) -> list[str]:
     return found
 
 
-def _glimpse(name: str, key: str | None) -> re.Pattern[bytes]:
-    """Finds keys that a name may mean, and their values. It begins with a literal, which is what makes it fast."""
-    value = r'"\s?:\s?("[^"\\]*"|[-\d][-+.\deE]*|true|false|null|)'
-    if key:
-        return re.compile(f'"{key}{value}'.encode())
-    name = re.escape(name)
-    return re.compile(rf'{name}(?<=[".]{name})(?:\.name)?{value}'.encode())
-
-
-def _value_of(raw: bytes) -> Any:
-    if raw.startswith(b'"'):
-        return raw[1:-1].decode("utf-8", "replace")
-    if raw in _WORDS:
-        return _WORDS[raw]
-    try:
-        return int(raw)
-    except ValueError:
-        try:
-            return float(raw)
-        except ValueError:
-            return _UNSEEN
-
-
 class Line:
     """A line whose JSON is read only where a glimpse at its bytes does not tell.
 
@@ -103,16 +81,11 @@ class Line:
         raw: its bytes.
     """
 
-    __slots__ = ("_data", "is_simple", "raw")
+    __slots__ = ("_data", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._data: Data | None = None
-        # The attributes come last and have no object inside: then what looks like a key is one, of the line or of the
-        # attributes. Within strings of JSON a quote has a backslash, so that nothing there looks like a key.
-        braces = raw.count(b"{")
-        end = b"}}" if braces == 2 else b"}"
-        self.is_simple = braces <= 2 and raw.startswith(b'{"timestamp": "') and raw.endswith(end)
 
     @property
     def data(self) -> Data:
@@ -143,21 +116,62 @@ class Field:
         self._slice = _SLICES.get(name)
         self._ranks: dict[str, int] = {}
         self._scaled = Field(name[:-3]) if name[-3:] in _SCALES and len(name) > 3 else None
-        self._bytes = (self._key or name).encode()
-        self._glimpse = _glimpse(name, self._key) if longest_plain(name) == name else None
+        self._times: dict[bytes, bytes] = {}
+        self._glimpse = self._look()
 
     def of(self, line: Line) -> Any:
         """The field's value in a record; None where it has none."""
         if self._slice:
             return line.stamp[: self._slice] or None
-        value = self._seen(line) if line.is_simple and self._glimpse else _UNSEEN
-        if value is _UNSEEN:
-            value = line.data.get(self._key) if self._key else self._attribute(line.data)
+        value = self._own(line)
         if value is None and self._scaled:
             value = self._scaled.of(line)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             return value * _SCALES[self.name[-3:]] if number else None
         return value
+
+    def _own(self, line: Line) -> Any:
+        seen = self._glimpse(line.raw)
+        if seen != UNSEEN:
+            return None if seen is None else value_of(seen)
+        return line.data.get(self._key) if self._key else self._attribute(line.data)
+
+    def number(self, raw: bytes) -> float | None:
+        """The value of a line where it is a number."""
+        seen = self._glimpse(raw)
+        if seen is None:
+            number = self._scaled.number(raw) if self._scaled else None
+            return None if number is None else number * _SCALES[self.name[-3:]]
+        try:
+            return float(seen)  # text has its quotes, and is none
+        except ValueError:
+            value = self.of(Line(raw))
+            return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def mark(self, raw: bytes) -> bytes | str | None:
+        """What tells a line's value from others, and :meth:`text` understands: it costs less than the value."""
+        if self._slice:
+            return self._time(raw)
+        seen = self._glimpse(raw)
+        if seen or (seen is None and not self._scaled):
+            return seen
+        value = self.of(Line(raw))
+        return None if value is None else text_of(value)
+
+    def _time(self, raw: bytes) -> bytes | None:
+        beginning = raw[:_UP_TO_MINUTES]
+        found = self._times.get(beginning)
+        if found is None:
+            found = stamp_of(raw)[: self._slice]
+            if found and len(self._times) < _MOST_TIMES:
+                self._times[beginning] = found
+        return found or None
+
+    def text(self, mark: bytes | str) -> str:
+        """The value that a mark stands for, as text."""
+        if isinstance(mark, str):
+            return mark
+        return mark.decode() if self._slice else text_of(value_of(mark))
 
     def keys(self) -> tuple[str, ...]:
         """Names of which one ends the key of each line that has the field; none where that is not known."""
@@ -165,16 +179,31 @@ class Field:
             return ()
         return (self.name, f"{self.name}.name")
 
-    def _seen(self, line: Line) -> Any:
-        """The value as a glimpse shows it: where there is one key that fits, and its value is simple."""
-        assert self._glimpse is not None
-        raw = line.raw
-        if self._bytes not in raw:
+    def _look(self) -> Glimpse:
+        if self._key:
+            return of_key(self._key)
+        return of_attribute(self.name) if self._is_plain() else nothing
+
+    def _is_plain(self) -> bool:
+        """Whether the name stands in JSON as it is, and only among the attributes."""
+        plain = longest_plain(self.name) == self.name and self.name not in OF_EXCEPTION
+        return plain and not self.name.startswith("exception")
+
+    def column(self) -> Column | None:
+        """How the bytes of many lines show the field at once; None where they do not."""
+        if self._key:
+            return Column((f'"{self._key}": '.encode(),))
+        if self._slice or not self._is_plain():
             return None
-        found = self._glimpse.findall(raw, 0, raw.find(_ATTRIBUTES) if self._key else len(raw))
-        if not found:
-            return None
-        return _value_of(found[0]) if len(found) == 1 else _UNSEEN
+        ends = f'{self.name}": '.encode(), f'{self.name}.name": '.encode()
+        if not self._scaled:
+            return Column(ends)
+        inner = self._scaled.column()
+        return inner and inner._replace(absent=inner.absent + ends)
+
+    def scale(self) -> float:
+        """What the numbers of its column are to be multiplied with."""
+        return _SCALES[self.name[-3:]] if self._scaled else 1
 
     def _attribute(self, data: Data) -> Any:
         attributes = data.get("attributes")

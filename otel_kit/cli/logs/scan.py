@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from otel_kit.cli.logs.needle import Needle, lines_with
 from otel_kit.cli.logs.part import Part, pieces, stamp_at
 from otel_kit.cli.logs.query import ANYTHING, Condition
-from otel_kit.cli.logs.record import Field, Line, stamp_of, text_of
+from otel_kit.cli.logs.record import Field, Line, stamp_of
+from otel_kit.cli.logs.table import Table
 
 # Lines of several threads and processes are not in exact order: a line so many seconds away may stand beside another.
 SLACK = 60.0
@@ -87,22 +88,52 @@ def stream(part: Part, condition: Condition) -> Iterator[Match]:
 
 def counted(part: Part, condition: Condition, name: str) -> Counter[str]:
     """How many lines that fit have each value of a field."""
-    field, found = Field(name), Counter[str]()
-    for line in fitting(part, condition):
-        value = field.of(line)
-        found[NONE if value is None else text_of(value)] += 1
+    field, marks, found = Field(name), Counter[bytes | str | None](), Counter[str]()
+    for rows, rest, without in _tabled(part, condition, [field]):
+        marks.update(mark for (mark,) in rows)
+        marks.update(map(field.mark, rest))
+        marks[None] += without
+    for mark, count in (+marks).items():
+        found[_text(field, mark)] += count
     return found
 
 
 def measured(part: Part, condition: Condition, name: str, by: str) -> Groups:
     """The numbers of a field in the lines that fit, for each value of another field."""
-    field, group, found = Field(name), Field(by) if by else None, Groups()
-    for line in fitting(part, condition):
-        number: Any = field.of(line)
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            key = group.of(line) if group else ""
-            found.setdefault(NONE if key is None else text_of(key), array("d")).append(number)
+    field, group = Field(name), Field(by) if by else None
+    scale, by_mark = field.scale(), dict[bytes | str | None, list[float]]()
+    for rows, rest, _ in _tabled(part, condition, [field, group] if group else [field]):
+        for value, *mark in rows:
+            with contextlib.suppress(ValueError):  # it is no number
+                by_mark.setdefault(mark[0] if mark else "", []).append(float(value) * scale)
+        for line in rest:
+            if (number := field.number(line)) is not None:
+                by_mark.setdefault(group.mark(line) if group else "", []).append(number)
+    found = Groups()
+    for each, numbers in by_mark.items():
+        found.setdefault(_text(group, each) if group else "", array("d")).extend(numbers)
     return found
+
+
+def _tabled(
+    part: Part, condition: Condition, fields: Sequence[Field]
+) -> Iterator[tuple[Sequence[tuple[bytes, ...]], Iterable[bytes], int]]:
+    """Of all lines that fit: values of some, others to be looked at, and how many of neither have no value."""
+    columns = [column for field in fields if (column := field.column())]
+    if condition is not ANYTHING or len(columns) < len(fields):
+        yield (), lines(part, condition), 0
+        return
+    table = Table(columns)
+    for piece in pieces(part):
+        found = table.rows(piece)
+        if found is None:
+            yield (), filter(None, piece.split(b"\n")), 0
+        else:
+            yield found[0], (), found[1]
+
+
+def _text(field: Field, mark: bytes | str | None) -> str:
+    return NONE if mark is None else field.text(mark)
 
 
 def whole_id(text: str) -> re.Pattern[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 
@@ -50,6 +50,21 @@ def short_id(trace_id: int, colors: Colors) -> str:
     return f"{colors.dim}trace={trace_id:032x}"[: len(colors.dim) + 14] + colors.reset
 
 
+class _Service(NamedTuple):
+    """The service of the last resource: nearly every line has the same, and a resource's own hash is slow."""
+
+    resource: Resource | None
+    name: Any
+
+
+_last = _Service(None, None)
+
+
 def service_of(resource: Resource | None) -> Any:
     """The service's name, where the resource has one."""
-    return resource.attributes.get(semconv.SERVICE_NAME) if resource else None
+    global _last
+    last = _last
+    if last.resource is not resource:
+        last = _Service(resource, resource.attributes.get(semconv.SERVICE_NAME) if resource else None)
+        _last = last
+    return last.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import IO, Any
 
 from opentelemetry.context import Context
@@ -14,7 +15,7 @@ from otel_kit.export.console.columns import line, service_of, short_id
 from otel_kit.export.console.escape import escaped, escaped_json
 from otel_kit.export.console.output import Output, Style
 from otel_kit.export.console.times import iso
-from otel_kit.export.console.values import LONGEST, as_json, pairs, shortened
+from otel_kit.export.console.values import LONGEST, as_json, object_as_json, pairs, shortened
 
 _EXCEPTION = {
     "type": semconv.EXCEPTION_TYPE,
@@ -41,6 +42,7 @@ _NOT_FOR_PEOPLE = frozenset(
         semconv.ERROR_SUGGESTIONS,
     }
 )
+_BELOW = frozenset({semconv.CODE_STACKTRACE, semconv.EXCEPTION_STACKTRACE})
 # What a measurement found, which its sentence sums up.
 _OF_OPERATION = "otel_kit.operation."
 INDENT = "    "
@@ -103,12 +105,13 @@ def pretty(item: ReadWriteLogRecord, colors: Colors) -> str:
 
 def shown_pairs(attributes: Mapping[str, Any], colors: Colors) -> str:
     """The key-values that people want to see on the line."""
-    shown = [(k, v) for k, v in attributes.items() if _is_for_people(k)]
+    shown = [pair for pair in attributes.items() if _is_for_people(pair[0])]
     if semconv.EXCEPTION_TYPE in attributes and semconv.EXCEPTION_STACKTRACE not in attributes:
         shown.append(("exception", _told_elsewhere(attributes)))
     return pairs(shown, colors) if shown else ""
 
 
+@lru_cache(maxsize=1024)
 def _is_for_people(key: str) -> bool:
     return key not in _NOT_FOR_PEOPLE and not key.startswith(_OF_OPERATION)
 
@@ -126,6 +129,8 @@ def _told_elsewhere(attributes: Mapping[str, Any]) -> str:
 
 def shown_below(attributes: Mapping[str, Any], colors: Colors) -> str:
     """The traceback, each line on a line of its own."""
+    if _BELOW.isdisjoint(attributes):
+        return ""
     parts = []
     if stack := attributes.get(semconv.CODE_STACKTRACE):
         parts.append(indented(str(stack), colors.dim, colors.dim, colors))
@@ -150,19 +155,31 @@ def indented(text: str, color: str, last_color: str, colors: Colors) -> str:
 
 def json(item: ReadWriteLogRecord) -> str:
     """A record for programs: one line of JSON; what it does not have is left out."""
-    record = item.log_record
+    record, scope = item.log_record, item.instrumentation_scope
     attributes: Mapping[str, Any] = record.attributes or {}
-    exception = {key: attributes[name] for key, name in _EXCEPTION.items() if name in attributes}
-    fields: dict[str, Any] = {
-        "timestamp": iso(record.timestamp or record.observed_timestamp or 0),
-        "severity": record.severity_text,
-        "service": service_of(item.resource),
-        "logger": item.instrumentation_scope.name if item.instrumentation_scope else None,
-        "body": record.body,
-        "event_name": record.event_name,
-        "trace_id": f"{record.trace_id:032x}" if record.trace_id else None,
-        "span_id": f"{record.span_id:016x}" if record.span_id else None,
-        "attributes": {k: v for k, v in attributes.items() if k not in _OF_EXCEPTION} or None,
-        "exception": exception or None,
-    }
-    return escaped_json(as_json({key: value for key, value in fields.items() if value is not None}))
+    head = _head(str(record.severity_text or ""), service_of(item.resource), scope.name if scope else None)
+    line = f'{{"timestamp": "{iso(record.timestamp or record.observed_timestamp or 0)}"{head}'
+    if record.body is not None:
+        line += f', "body": {as_json(record.body)}'
+    if record.event_name is not None:
+        line += f', "event_name": {as_json(record.event_name)}'
+    if record.trace_id:
+        line += f', "trace_id": "{record.trace_id:032x}"'
+    if record.span_id:
+        line += f', "span_id": "{record.span_id:016x}"'
+    exception = {}
+    if not _OF_EXCEPTION.isdisjoint(attributes):
+        exception = {key: attributes[name] for key, name in _EXCEPTION.items() if name in attributes}
+        attributes = {key: value for key, value in attributes.items() if key not in _OF_EXCEPTION}
+    if attributes:
+        line += f', "attributes": {object_as_json(attributes)}'
+    if exception:
+        line += f', "exception": {object_as_json(exception)}'
+    return escaped_json(f"{line}}}")
+
+
+@lru_cache(maxsize=256)
+def _head(severity: str, service: object, logger: str | None) -> str:
+    """What records have in common, as it stands in the midst of a line."""
+    fields = {"severity": severity or None, "service": service, "logger": logger}
+    return "".join(f', "{key}": {as_json(value)}' for key, value in fields.items() if value is not None)

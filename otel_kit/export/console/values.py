@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from json.encoder import encode_basestring  # in C where there is one
+from math import isfinite
 from typing import Any
 
 from otel_kit.export.console.colors import Colors
@@ -19,9 +21,8 @@ _BARE = re.compile(r"[^\s\"'=,{}\[\]]+")
 
 def pairs(attributes: Iterable[tuple[str, Any]], colors: Colors) -> str:
     """All key-values, a space between them."""
-    return " ".join(
-        f"{colors.key}{key_text(key)}{colors.reset}={value_text(value)}" for key, value in attributes
-    )
+    before, after = colors.key, f"{colors.reset}="
+    return " ".join([f"{before}{key_text(key)}{after}{value_text(value)}" for key, value in attributes])
 
 
 @lru_cache(maxsize=1024)
@@ -33,6 +34,8 @@ def key_text(key: object) -> str:
 def value_text(value: Any) -> str:
     """One value: a string bare if it is one word, else quoted; a container as JSON."""
     if isinstance(value, str):
+        if len(value) <= LONGEST and value.isprintable() and _BARE.fullmatch(value):
+            return value
         text = shortened(value, LONGEST)
         return text if _BARE.fullmatch(value[:LONGEST]) else '"' + text.replace('"', '\\"') + '"'
     if isinstance(value, float):
@@ -62,6 +65,23 @@ def as_json(value: Any) -> str:
         return _encoded(value)
     except (ValueError, TypeError, RecursionError):
         return json.dumps(_tame(value, 16), ensure_ascii=False)
+
+
+def object_as_json(fields: Mapping[str, Any]) -> str:
+    """The same of key-values, most of which are text and numbers: a fraction of the encoder's time."""
+    return "{" + ", ".join([f"{_json_key(key)}{_json_value(value)}" for key, value in fields.items()]) + "}"
+
+
+@lru_cache(maxsize=1024)
+def _json_key(key: object) -> str:
+    return f"{encode_basestring(str(key))}: "
+
+
+def _json_value(value: Any) -> str:
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    return repr(value) if kind is int or (kind is float and isfinite(value)) else as_json(value)
 
 
 def _known(value: Any) -> Any:

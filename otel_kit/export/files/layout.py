@@ -69,12 +69,12 @@ class Layout:
         """For each file: names, within the directory, of what becomes of it, with its ``day`` if it has one."""
         return [_old_names(file.path) for file in self.files]
 
-    def _takers(self, severity: int, logger: str, event: str | None) -> tuple[LogFile, ...]:
-        """The files that a record with these facts goes into."""
+    def _takers(self, severity: int, logger: str, event: str | None) -> tuple[tuple[int, bool], ...]:
+        """The files that a record with these facts goes into: of each its number, and whether it is JSON."""
         mine = self._category_of(logger, event or "")
         return tuple(
-            file
-            for file in self.files
+            (number, file.json)
+            for number, file in enumerate(self.files)
             if severity >= file.lowest and (not file.category or file.category in mine)
         )
 

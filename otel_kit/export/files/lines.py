@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from otel_kit.export.console.colors import PLAIN
@@ -20,17 +21,18 @@ def as_json_line(item: Any) -> bytes:
 
 def as_text_line(item: Any) -> bytes:
     """One line, and a traceback indented below it."""
-    record = item.log_record
+    record, scope = item.log_record, item.instrumentation_scope
     attributes: Mapping[str, Any] = record.attributes or {}
-    scope = item.instrumentation_scope
-    parts = [
-        iso(record.timestamp or record.observed_timestamp or 0),
-        f"{escaped(record.severity_text or '-'):<5}",
-        escaped(scope.name) if scope and scope.name else "-",
-        text_of(record.body) or escaped(record.event_name or ""),
-    ]
+    text = text_of(record.body) or escaped(record.event_name or "")
+    columns = _columns(str(record.severity_text or "-"), scope.name if scope else "")
+    line = f"{iso(record.timestamp or record.observed_timestamp or 0)}{columns}{text}"
     if pairs := shown_pairs(attributes, PLAIN):
-        parts.append(pairs)
+        line += f"  {pairs}"
     if record.trace_id:
-        parts.append(f"trace={record.trace_id:032x} span={record.span_id:016x}")
-    return f"{'  '.join(parts)}{shown_below(attributes, PLAIN)}\n".encode("utf-8", "backslashreplace")
+        line += f"  trace={record.trace_id:032x} span={record.span_id:016x}"
+    return f"{line}{shown_below(attributes, PLAIN)}\n".encode("utf-8", "backslashreplace")
+
+
+@lru_cache(maxsize=256)
+def _columns(severity: str, logger: str) -> str:
+    return f"  {escaped(severity):<5}  {escaped(logger) or '-'}  "

@@ -5,15 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from otel_kit.export.files.archive import Archive, Keeping
-from otel_kit.export.files.layout import DAY, Layout, LogFile
+from otel_kit.export.files.layout import DAY, Layout
 from otel_kit.export.files.lines import as_json_line, as_text_line
 from otel_kit.export.files.logfile import Directory, OpenFile
 from otel_kit.export.outcome import DELIVERED, UNENCODABLE, Outcome
 
 TEND_EVERY = 3600.0  # seconds, so that age and size are seen to also where nothing is rotated
+
+
+class _Batch(NamedTuple):
+    """What goes into one file.
+
+    Attributes:
+        items: the records.
+        lines: one for each; those that are written are taken away.
+    """
+
+    items: list[Any]
+    lines: list[bytes]
+
+    def without(self, written: Sequence[Any]) -> _Batch:
+        """What is not in the file yet."""
+        before = set(map(id, written))
+        todo = [number for number, item in enumerate(self.items) if id(item) not in before]
+        return _Batch([self.items[number] for number in todo], [self.lines[number] for number in todo])
 
 
 class FileSender:
@@ -52,41 +70,47 @@ class FileSender:
         self._see_to_old_files(any(rotated))
         return Outcome({UNENCODABLE: dropped}, trouble="a record that has no text") if dropped else DELIVERED
 
-    def _sorted(self, items: Sequence[Any]) -> tuple[dict[Path, list[tuple[Any, bytes]]], int]:
+    def _sorted(self, items: Sequence[Any]) -> tuple[dict[Path, _Batch], int]:
         """The records and lines for each file, and how many records could not be made into any."""
-        dropped = 0
-        by_file: dict[LogFile, list[tuple[Any, bytes]]] = {}
+        batches, dropped = [_Batch([], []) for _ in self._layout.files], 0
         for item in items:
             try:
-                for file, line in self._lines(item):
-                    by_file.setdefault(file, []).append((item, line))
+                lines = self._lines(item)
             except Exception:
                 dropped += 1
-        day = time.strftime("%Y-%m-%d")
-        path, files = self._directory.path, by_file.items()
-        return {path / file.path.replace(DAY, day): lines for file, lines in files}, dropped
+                continue
+            for number, line in lines:
+                batch = batches[number]
+                batch.items.append(item)
+                batch.lines.append(line)
+        day, path = time.strftime("%Y-%m-%d"), self._directory.path
+        found = zip(self._layout.files, batches, strict=True)
+        return {path / file.path.replace(DAY, day): batch for file, batch in found if batch.items}, dropped
 
-    def _lines(self, item: Any) -> list[tuple[LogFile, bytes]]:
-        """The files that a record goes into, each with its line, which is made once for all of a kind."""
+    def _lines(self, item: Any) -> list[tuple[int, bytes]]:
+        """The numbers of the files that a record goes into, each with its line, which is made once for all of a kind."""
         record, scope = item.log_record, item.instrumentation_scope
         severity = record.severity_number.value if record.severity_number else 0
-        takers = self._layout.takers(severity, scope.name if scope else "", record.event_name)
-        made = {
-            json: (as_json_line if json else as_text_line)(item) for json in {file.json for file in takers}
-        }
-        return [(file, made[file.json]) for file in takers]
+        text = json = b""
+        found = []
+        for number, is_json in self._layout.takers(severity, scope.name if scope else "", record.event_name):
+            if is_json:
+                line = json = json or as_json_line(item)
+            else:
+                line = text = text or as_text_line(item)
+            found.append((number, line))
+        return found
 
-    def _append(self, path: Path, lines: list[tuple[Any, bytes]]) -> bool:
-        written = self._written.setdefault(path, [])
-        before = set(map(id, written))
-        todo = [each for each in lines if id(each[0]) not in before]
+    def _append(self, path: Path, batch: _Batch) -> bool:
         if path not in self._open:
             self._open[path] = OpenFile(path, self._most_bytes, daily=DAY not in path.name)
-        rest = [line for _, line in todo]
+        written = self._written.setdefault(path, [])
+        items, lines = batch.without(written) if written else batch
+        many = len(lines)
         try:
-            return self._open[path].append(rest)
+            return self._open[path].append(lines)
         finally:
-            written += [item for item, _ in todo[: len(todo) - len(rest)]]
+            written += items[: many - len(lines)]
 
     def _see_to_old_files(self, rotated: bool) -> None:
         if rotated or time.monotonic() - self._tended > TEND_EVERY:
