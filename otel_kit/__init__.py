@@ -179,9 +179,16 @@ def __getattr__(name: str) -> object:
     with _undisturbed():
         if name == "init_telemetry":
             late("otel_kit.toolkit")  # from now on exceptions are described
+        if name in ("run", "batch", "run_batch"):  # they work without it, and write files
+            late("otel_kit.context.redacted").redact_before_setup_with(_usual_redaction)
         value = getattr(late(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def _usual_redaction() -> object:
+    """The redaction that holds before ``init_telemetry``."""
+    return late("otel_kit.setup.redaction").before_setup()
 
 
 @contextmanager

@@ -41,6 +41,11 @@ class SettingError(OtelKitError, ValueError):
         rest = (f"; {hint}" if hint else "") + ("" if used is None else f"; using {used!r}")
         super().__init__(f"{setting} (from {source}) is {_shown(given)}; valid: {valid}{rest}")
         self.setting, self.source, self.given, self.valid, self.used = setting, source, given, valid, used
+        self._hint = hint
+
+    def raised(self) -> SettingError:
+        """The same where nothing is used instead, because it is raised."""
+        return SettingError(self.setting, self.source, self.given, self.valid, hint=self._hint)
 
 
 class UnknownSettingError(OtelKitError, TypeError):

@@ -162,7 +162,7 @@ def lines(rows: list[Row]) -> Iterable[str]:
 
 def in_words(name: str, value: Any) -> str:
     """A value as a person reads it."""
-    from otel_kit.setup.shown import in_seconds
+    from otel_kit.setup.shown import in_bytes, in_seconds
     from otel_kit.setup.table import BY_NAME
 
     if value is None or value == () or value == {}:
@@ -173,7 +173,8 @@ def in_words(name: str, value: Any) -> str:
         return ", ".join(f"{key}={item}" for key, item in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return in_seconds(value) if BY_NAME[name].kind.unit == "s" else str(value)
+    show = {"s": in_seconds, "By": in_bytes}.get(BY_NAME[name].kind.unit, str)
+    return show(value)
 
 
 def escaped(text: str) -> str:

@@ -1,7 +1,7 @@
 """Values without secrets, for helpers that write them somewhere else than into a signal: into a file of their own.
 
-The rules live in the pipeline, which helpers do not know; set-up registers them here. Before that nobody can tell what a
-secret is, and so nothing is shown.
+The rules live in the pipeline, which helpers do not know; set-up registers them here. Before that those hold that the front
+door registers for helpers that work without ``init_telemetry``; where there are none, nothing is shown.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ FAILED = "[withheld: redaction failed]"
 
 class _Rules:
     redact: Redact | None = None
+    usual: Callable[[], Redact] | None = None
 
 
 _rules = _Rules()
@@ -27,6 +28,11 @@ _rules = _Rules()
 def redact_with(redact: Redact | None) -> None:
     """Have values redacted by this function of key and value; None where there are no rules."""
     _rules.redact = redact
+
+
+def redact_before_setup_with(usual: Callable[[], Redact]) -> None:
+    """Have values redacted before set-up by what this gives, when the first one comes."""
+    _rules.usual = usual
 
 
 def redacted(key: str, value: Any) -> Any:
@@ -39,11 +45,12 @@ def redacted(key: str, value: Any) -> Any:
     Returns:
         The value without secrets; a sentence in its place where there are no rules, or where they fail.
     """
-    redact = _rules.redact
-    if redact is None:
-        return WITHHELD
     try:
-        return redact(key, value)
+        if _rules.redact is None and _rules.usual is not None:
+            _rules.redact = _rules.usual()
+        if _rules.redact is None:
+            return WITHHELD
+        return _rules.redact(key, value)
     except Exception as error:
         _guard.contained("context.redacted", error)
         return FAILED

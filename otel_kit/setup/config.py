@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from otel_kit import _environment, _guard
-from otel_kit.errors import OtelKitError
+from otel_kit.errors import OtelKitError, SettingError
 from otel_kit.instrument import Report, plan
 from otel_kit.setup import sources
 from otel_kit.setup.reading import ARGUMENT, DEFAULT, Reading
@@ -238,7 +238,8 @@ def resolve(
     """
     settings = read(service_name, arguments, environ=environ, start_dir=start_dir)
     if settings.strict and settings.problems:
-        raise settings.problems[0]
+        first = settings.problems[0]
+        raise first.raised() if isinstance(first, SettingError) else first
     for sentence in (*map(str, settings.problems), *settings.notes):
         _say_once(sentence)
     return settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from otel_kit.setup.shown import in_bytes
 from otel_kit.setup.table import GROUPS, Setting
 
 INTRODUCTION = """\
@@ -62,7 +63,9 @@ def _default(setting: Setting) -> str:
         return f"as `{setting.general}`"
     if setting.name == "service_name":
         return "`unknown_service:` and the executable's name"
-    return _in_words(setting.default) + (" s" if setting.kind.unit and setting.default else "")
+    if setting.kind.unit == "By" and setting.default:
+        return in_bytes(setting.default)
+    return _in_words(setting.default) + (" s" if setting.kind.unit == "s" and setting.default else "")
 
 
 def _in_words(value: Any) -> str:

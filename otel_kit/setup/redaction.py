@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
@@ -10,13 +11,18 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_kit import _guard
 from otel_kit._imports import late
-from otel_kit.setup.config import Settings
+from otel_kit.setup.config import Settings, read
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
 
     from otel_kit.pipeline.redact import Redactor
+
+
+def before_setup() -> Callable[[str, Any], Any]:
+    """Redacts for helpers that work without ``init_telemetry``, as it would without arguments."""
+    return redaction_of(read(None, {})).value
 
 
 class Redaction(LogRecordProcessor):

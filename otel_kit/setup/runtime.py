@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
 
-from otel_kit import _guard
+from otel_kit import _guard, semconv
 from otel_kit.context import carry_threads, parts
 from otel_kit.context.calls import host_of
 from otel_kit.context.debugging import debug, debugging, end_debugging
 from otel_kit.context.described import description_of, news
 from otel_kit.context.files import files
 from otel_kit.context.redacted import redact_with
+from otel_kit.context.within import within
 from otel_kit.export.batch import Batcher
 from otel_kit.export.logs import Inside, LogQueue
 from otel_kit.export.meters import MeterProvider
@@ -61,6 +62,9 @@ from otel_kit.signals import logs
 
 if TYPE_CHECKING:
     from otel_kit.export.console.logs import ConsoleLogProcessor
+
+
+COLLECTION_OF_RUN = 0.5  # seconds that the end of a run waits for its metrics to be collected
 
 
 def _same(item: Any) -> Any:
@@ -187,6 +191,7 @@ class Runtime:
             _guard.show_errors_through(redaction.text)
             redact_with(redaction.value)
             files.audit, files.state = settings.audit_file, settings.state_directory
+            within.follow = self.follow_run
             news.on = settings.error_news
             debugging.exception_locals = settings.exception_locals
             debugging.environment = (settings.environment or "").lower()
@@ -394,13 +399,28 @@ class Runtime:
         self.providers.meter.renew(collector.start if collector else lambda: None)
         if collector is not None:
             collector.renew()
-        self.providers.tracer.reconfigure(resource=self._resource)
-        inside = self.providers.logger.inside
-        self.providers.logger.reconfigure(
+        self._tell_resource(self.providers, self.settings)
+
+    def _tell_resource(self, providers: Providers, settings: Settings) -> None:
+        providers.tracer.reconfigure(resource=self._resource)
+        inside = providers.logger.inside
+        providers.logger.reconfigure(
             Inside(self._resource, inside.limits, inside.steps, inside.sinks, inside.lost)
         )
-        on = collector is not None
-        self.providers.meter.reconfigure(backing_of(self.settings, self._resource, on=on))
+        providers.meter.reconfigure(backing_of(settings, self._resource, on=self._collector is not None))
+
+    def follow_run(self) -> None:
+        """The process came into a run, or left one: the resource says so from now on. Metrics so far belong to the old one."""
+        if semconv.RUN_ID in self._resource.attributes and (collector := self._collector) is not None:
+            collector.wait(collector.ask(), time.monotonic() + COLLECTION_OF_RUN)
+        with self._lock:
+            if self.settings is None or self.providers is None or not self.on:
+                return
+            attributes = {k: v for k, v in self._resource.attributes.items() if k != semconv.RUN_ID}
+            if within.run:
+                attributes[semconv.RUN_ID] = within.run
+            self._resource = Resource(attributes, self._resource.schema_url)
+            self._tell_resource(self.providers, self.settings)
 
     def stats(self) -> dict[str, Any]:
         """The books of each signal, what is instrumented, and the errors that were contained."""

@@ -9,6 +9,7 @@ from otel_kit.setup.urls import MASK, is_url, masked_url
 from otel_kit.setup.values import ATTRIBUTES, ENDPOINTS, HEADERS, NO_LIMIT, RULES, Headers, Kind
 
 LONGEST = 200
+_UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 class Shown(str):
@@ -50,6 +51,8 @@ def used(kind: Kind, value: Any) -> Any:
         return Shown("the default" if kind is ENDPOINTS else "none")
     if kind.unit == "s":
         return Shown(in_seconds(value))
+    if kind.unit == "By":
+        return Shown(in_bytes(value))
     if isinstance(value, bool):
         return Shown(str(value).lower())
     return (
@@ -60,6 +63,12 @@ def used(kind: Kind, value: Any) -> Any:
 def in_seconds(value: float) -> str:
     """A time, as a person reads it."""
     return "no limit" if value == NO_LIMIT else f"{value:g} s"
+
+
+def in_bytes(value: int) -> str:
+    """A number of bytes, and beside it in a unit that a person can read."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if value >= size), ("", 1))
+    return f"{value} ({value / size:.4g} {unit})" if unit else str(value)
 
 
 def _redacted(value: Any) -> Any:

@@ -175,6 +175,9 @@ def count(low: int = 0) -> Kind:
     return Kind(f"a whole number, {low} or more", check, lambda text: check(_integer(text)))
 
 
+BYTES = count()._replace(unit="By")
+
+
 def _ratio(value: Any) -> float:
     number = _number(value)
     require(0 <= number <= 1)

@@ -52,6 +52,17 @@ def test_help_describes_every_setting(capsys: pytest.CaptureFixture[str]) -> Non
     assert expected - words == set()
 
 
+def test_bytes_are_shown_in_a_unit_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size has to be worked out from a number of eight digits."""
+    monkeypatch.setenv("OTEL_KIT_CAPTURE_BODY", "1500")
+    main(["config"])
+    out = capsys.readouterr().out
+    for shown in ("52428800 (50 MiB)", "1073741824 (1 GiB)", "1500 (1.465 KiB)"):
+        assert shown in out
+
+
 def test_the_log_level_of_the_sdk_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ class History:
 
     def __init__(self, path: str | None = None) -> None:
         self._path: Any = path
+        self._told = False
         self._known: dict[str, Known] = {}
         self._read = self._lines = 0
         self._file: tuple[int, int] | None = None  # device and inode: another process may have replaced it
@@ -96,7 +97,18 @@ class History:
             try:
                 step(*arguments)
             except OSError as error:
+                self._tell(error)
                 _guard.contained("errors.history", error)
+
+    def _tell(self, error: OSError) -> None:
+        """Say once why a restart will have forgotten what was seen."""
+        if not self._told:
+            self._told = True
+            place, reason = os.path.dirname(self._path), error.strerror or type(error).__name__
+            _guard.say(
+                f"the state directory {place} cannot be written: {reason}; which errors were seen is remembered "
+                "until the program ends"
+            )
 
     def _catch_up(self) -> None:
         try:

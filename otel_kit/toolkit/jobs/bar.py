@@ -33,10 +33,11 @@ def line(found: Progress) -> str:
 def plain_line(found: Progress, width: int) -> str:
     """For a terminal, without colours."""
     total = found["total"]
-    name = printable(found["operation"])[:LONGEST_NAME]
+    name = printable(found["operation"])[: min(LONGEST_NAME, max(8, width // 3))]
     if total:
         share = found["processed"] / total
-        head = f"{name} {bar(share, BAR).replace(' ', '░')} {share:>4.0%} {found['processed']:,}/{total:,}"
+        drawn = bar(share, max(5, min(BAR, width - 50)))  # figures say more than a long bar
+        head = f"{name} {drawn.replace(' ', '░')} {share:>4.0%} {found['processed']:,}/{total:,}"
     else:
         head = f"{name} {found['processed']:,}"
     tail = [in_rate(found["rate_per_second"])]

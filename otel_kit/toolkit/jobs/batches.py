@@ -98,7 +98,7 @@ class batch(Generic[Item]):
             self._walk.leave(None)
         self._book = Book(self._name, self._items, **self._plan)
         self._book.open()
-        self._walk = _Walk(self._book, self._timeout, self._grace)
+        self._walk = _Walk(self._book, self._timeout, self._grace, self._items)
         self._walk.held = self._held
         return self._walk
 
@@ -125,8 +125,9 @@ class batch(Generic[Item]):
 class _Walk:
     """One way through the items."""
 
-    def __init__(self, book: Book, timeout: float | None, grace: float) -> None:
+    def __init__(self, book: Book, timeout: float | None, grace: float, items: Any) -> None:
         self.book, self._grace = book, grace
+        self._at_hand = type(items) in (list, tuple, range)  # the next one is not waited for
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._entry: Entry | None = None
         self._index = -1
@@ -140,7 +141,7 @@ class _Walk:
         """The body has come back for the next item; whether there may be one."""
         entry, self._entry = self._entry, None
         if entry is not None:
-            self.book.done(entry)
+            self.book.done(entry, next_at_once=self._at_hand)
         book = self.book
         if book.stopping:
             self.end(signalled(book.stopping))

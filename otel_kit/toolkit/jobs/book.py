@@ -323,12 +323,12 @@ class Book:
             attributes[semconv.BATCH_ITEM_KEY] = self.label(entry.item)
         return {"name": f"{self.name} item", "context": self.context, "attributes": attributes}
 
-    def done(self, entry: Entry) -> float:
-        """It is done; gives the seconds that it took."""
+    def done(self, entry: Entry, *, next_at_once: bool = False) -> float:
+        """It is done; gives the seconds that it took. See :meth:`Journal.end`."""
         seconds = time.perf_counter() - entry.began
         with self._lock:
             if entry.id and self._journal is not None:
-                self._journal.end(entry.id, DONE)
+                self._journal.end(entry.id, DONE, next_at_once=next_at_once)
             self._count(entry)
         if self._durations is not None:
             self._durations.record(seconds, self._done_as)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -140,9 +141,10 @@ def detach(command: Sequence[str], *, name: str, tags: Mapping[str, Any], direct
         The run's id, once the command runs.
 
     Raises:
-        JobError: it could not be started.
+        JobError: it could not be started; or its state and output have no place.
     """
     directory = runs_directory(directory)
+    _can_be_written(directory)
     reader, writer = os.pipe()
     first = os.fork()
     if first == 0:
@@ -161,6 +163,17 @@ def detach(command: Sequence[str], *, name: str, tags: Mapping[str, Any], direct
     if "error" in found:
         raise JobError(found["error"])
     return str(found["id"])
+
+
+def _can_be_written(directory: str) -> None:
+    """In the foreground a run goes on without its files; in the background nobody would ever hear of it."""
+    try:
+        os.makedirs(directory, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise JobError(f"the runs directory cannot be written: {directory}: {reason}") from None
 
 
 def _detached(writer: int, work: Any) -> None:

@@ -46,6 +46,7 @@ class Journal:
         self._pid = os.getpid()
         self._synced = time.monotonic()
         self._torn = False
+        self._waiting = b""
         # Reentrant: a signal's handler may record the end in the middle of a line.
         self._lock = threading.RLock()
 
@@ -120,15 +121,28 @@ class Journal:
         self.states[item], self.labels[item] = BEGUN, label
         self._append(_line(f"{BEGUN} {item} {label}"))
 
-    def end(self, item: str, kind: str) -> None:
-        """An item is ``DONE`` or ``FAILED``."""
+    def end(self, item: str, kind: str, *, next_at_once: bool = False) -> None:
+        """An item is ``DONE`` or ``FAILED``.
+
+        Args:
+            item: which.
+            kind: what it is.
+            next_at_once: another item begins in the next moment: both lines are written together. Killed between, this one
+                is in doubt.
+        """
         self.states[item] = kind
         self.labels.pop(item, None)
-        self._append(_line(f"{kind} {item}"))
+        line = _line(f"{kind} {item}")
+        if next_at_once:
+            self._waiting = line
+        else:
+            self._append(line)
 
     def _append(self, data: bytes) -> None:
         with self._lock:
-            self._write(data)
+            waiting, self._waiting = self._waiting, b""
+            if waiting or data:
+                self._write(waiting + data)
 
     def _write(self, data: bytes) -> None:
         if self._fd < 0 or os.getpid() != self._pid:
@@ -150,6 +164,7 @@ class Journal:
         if self._fd < 0 or time.monotonic() - self._synced < SYNC_EVERY:
             return
         self._synced = time.monotonic()
+        self._append(b"")
         attempt(self._what, self.path, self._keep)
 
     def _keep(self) -> None:
@@ -183,8 +198,7 @@ class Journal:
         with self._lock:
             if self._fd < 0:
                 return
-            if complete:
-                self._write(_line(COMPLETE))
+            self._append(_line(COMPLETE) if complete else b"")
             fd, self._fd = self._fd, -1
         if os.getpid() == self._pid:
             attempt(self._what, self.path, lambda: _to_disk(fd))

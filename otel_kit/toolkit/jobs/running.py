@@ -7,6 +7,7 @@ import threading
 from urllib.parse import quote
 
 from otel_kit import semconv
+from otel_kit.context.within import within
 
 VARIABLE = "OTEL_KIT_RUN_ID"
 RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"
@@ -28,6 +29,7 @@ def opened(run_id: str) -> None:
             _before.update({name: os.environ.get(name) for name in (VARIABLE, RESOURCE)})
         _open.append(run_id)
         os.environ.update(environment(run_id, _before.get(RESOURCE)))
+    within.now(run_id)
 
 
 def closed(run_id: str) -> None:
@@ -37,12 +39,18 @@ def closed(run_id: str) -> None:
             _open.remove(run_id)
         if _open:
             os.environ.update(environment(_open[-1], _before.get(RESOURCE)))
-            return
-        for name, value in _before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        else:
+            _restore()
+        now = os.environ.get(VARIABLE)
+    within.now(now)
+
+
+def _restore() -> None:
+    for name, value in _before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def environment(run_id: str, resource: str | None) -> dict[str, str]:

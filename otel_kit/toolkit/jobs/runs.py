@@ -405,7 +405,8 @@ def run(
 
     A sortable id is bound as ``run_id`` on every span and log record inside, and is in the environment of the processes that
     it starts. At the end, however it comes, ``<runs>/<id>/summary.json`` holds what there is to know of it, and a page on
-    stderr shows it. Works without ``init_telemetry``, too; then texts that only redaction could judge are withheld.
+    stderr shows it. Works without ``init_telemetry``, too; then what is written is redacted as the environment and
+    pyproject.toml say.
 
     Emits a span, the records ``otel_kit.run.started`` and ``otel_kit.run.ended``, and the metrics
     ``otel_kit.run.duration`` and ``otel_kit.run.rows``.

@@ -227,14 +227,17 @@ def test_a_burst_is_a_jump() -> None:
     ]
 
 
-def test_a_state_directory_that_cannot_be_written_costs_the_memory_only(tmp_path: Path) -> None:
-    """A directory that vanished or is full reaches the program, or errors are no longer told."""
+def test_a_state_directory_that_cannot_be_written_costs_the_memory_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A directory that vanished or is full reaches the program, errors are no longer told, or nothing says what is lost."""
     place = tmp_path / "state"
     with capture("shop", error_news=True, state_directory=place) as captured:
         place.write_text("a file stands where the directory should be")
         _guard.reset()
         fail()
         assert len(news_of(captured)) == 1
+    assert capsys.readouterr().err.count(f"the state directory {place} cannot be written: ") == 1
     assert _guard.contained_counts()["errors.history"] > 0
 
 

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from otel_kit.toolkit.jobs.index import Index
 from otel_kit.toolkit.jobs.output import Rotating, job_logs
+from otel_kit.toolkit.jobs.watching import states
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,11 +52,17 @@ def status(kit: Any, *arguments: str) -> dict[str, Any]:
     return {each["name"]: each for each in json.loads(kit("status", "--json", *arguments).stdout)}
 
 
+def seen(here: Path, stuck_after: float = 600.0) -> dict[str, Any]:
+    """The same without a process, for what is looked at again and again."""
+    index = Index(str(here / "artifacts/runs"))
+    return {each["name"]: each for each in states(index, stuck_after=stuck_after, ended_within=600.0)}
+
+
 def until(holds: Callable[[], Any], seconds: float = 20.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.02)
     return found
 
 
@@ -109,12 +117,26 @@ def test_a_program_that_is_not_there_is_said(kit: Any) -> None:
         assert "no-such-program-at-all" in done.stderr
 
 
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path, kit: Any) -> None:
+    """A command in the background is lost without a word where nothing can be kept of it, or one in the foreground is not run."""
+    (tmp_path / "artifacts").write_text("a file where the directory should be")
+    done = kit("run", "--background", "--name", "nightly", sys.executable, "-c", "print('ran')")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        f"otel-kit run: the runs directory cannot be written: {tmp_path / 'artifacts/runs'}: "
+    )
+    done = kit("run", "--name", "nightly", sys.executable, "-c", "print('ran')")
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert done.stderr.count("otel_kit: ") == 1
+
+
 def test_the_life_of_a_job_in_the_background(tmp_path: Path, kit: Any) -> None:
     """A job in the background is not watched, not stopped cleanly, or what it said and came to is lost."""
     done = kit("run", "--background", "--name", "nightly", sys.executable, "job.py")
     assert done.returncode == 0, done.stderr
-    running = until(lambda: status(kit).get("inner", {}).get("progress"))
-    assert running[0]["operation"] == "years"
+    until(lambda: seen(tmp_path).get("inner", {}).get("progress"))
+    assert status(kit)["inner"]["progress"][0]["operation"] == "years"
     outer = status(kit)["nightly"]
     assert outer["status"] == "running"
     pid = outer["process"]["pid"]
@@ -133,14 +155,15 @@ def test_the_life_of_a_job_in_the_background(tmp_path: Path, kit: Any) -> None:
 def test_a_killed_job_has_died_and_a_silent_one_is_stuck(tmp_path: Path, kit: Any) -> None:
     """A job whose processes are gone, or which does not move any more, goes on as running."""
     kit("run", "--background", "--name", "nightly", sys.executable, "job.py")
-    inner = until(lambda: status(kit).get("inner", {}).get("progress"))
+    inner = until(lambda: seen(tmp_path).get("inner", {}).get("progress"))
     child = inner[0]["pid"]
     os.kill(child, signal.SIGSTOP)
-    until(lambda: status(kit, "--stuck-after", "0.5s")["inner"]["status"] == "stuck")
+    until(lambda: seen(tmp_path, 0.1)["inner"]["status"] == "stuck")
+    assert status(kit, "--stuck-after", "0.1s")["inner"]["status"] == "stuck"
     outer = status(kit)["nightly"]["process"]["pid"]
     os.kill(outer, signal.SIGKILL)
     os.kill(child, signal.SIGKILL)
-    until(lambda: status(kit).get("nightly", {}).get("status") == "died")
+    until(lambda: status(kit).get("nightly", {}).get("status") == "died")  # the command finds it out
     assert kit("wait", "nightly").returncode == 1
     assert "no run 'nightly' is running" in kit("stop", "nightly").stderr
 

@@ -312,12 +312,12 @@ SLOW = """
     import sys, time, otel_kit
     def work(item):
         print(item, flush=True)
-        time.sleep(0.3 if "hang" not in sys.argv else 30)
+        time.sleep(0.2 if "hang" not in sys.argv else 30)
         return item
     if "pool" in sys.argv:
-        otel_kit.run_batch("leads", range(100), work, workers=2, resume=True, grace=1.0)
+        otel_kit.run_batch("leads", range(100), work, workers=2, resume=True, grace=0.7)
     else:
-        for item in otel_kit.batch("leads", range(100), resume=True, grace=1.0):
+        for item in otel_kit.batch("leads", range(100), resume=True, grace=0.7):
             work(item)
 """
 
@@ -351,11 +351,11 @@ def test_a_grace_period_ends(here: Path, how: str) -> None:
 
 def test_a_second_signal_ends_at_once(here: Path) -> None:
     """A second signal waits for the grace period, or leaves nothing on record."""
-    process = program(here, SLOW.replace("grace=1.0", "grace=60.0"), "pool", "hang")
+    process = program(here, SLOW.replace("grace=0.7", "grace=60.0"), "pool", "hang")
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    time.sleep(0.1)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -304,12 +303,46 @@ def test_wrong_arguments_are_named() -> None:
             wrong()
 
 
-def test_a_run_without_telemetry_withholds_what_nobody_can_judge(here: Path) -> None:
-    """Without rules of redaction the configuration is written as it is."""
-    logging.getLogger("job").debug("nothing")
-    with otel_kit.run("job", config={"token": "abc"}):
-        pass
-    assert "abc" not in json.dumps(summaries(here)[0]["config"])
+def test_without_telemetry_the_usual_rules_hold(run_program: Any, here: Path) -> None:
+    """Without init_telemetry a secret is written to the summary, or a configuration and messages are withheld altogether."""
+    secret = "s3cr" + "et-Value-91"
+    done = run_program(
+        f"""
+        import otel_kit
+        with otel_kit.run("job", config={{"seed": 7, "password": "{secret}"}}):
+            raise ValueError("no file years.csv, password={secret}")
+        """
+    )
+    (found,) = summaries(here)
+    assert done.stderr.startswith("── job")
+    assert found["config"]["seed"] == 7
+    assert found["error"]["message"].startswith("no file years.csv")
+    assert secret not in json.dumps(found)
+
+
+def test_the_resource_names_the_run_from_its_beginning_to_its_end(run_program: Any, here: Path) -> None:
+    """The resource of a process that called init_telemetry before a run does not name it, or names it when it is over."""
+    done = run_program(
+        """
+        import otel_kit, sys
+        off = dict.fromkeys(("traces_exporter", "metrics_exporter", "logs_exporter"), ["none"])
+        def told():
+            return otel_kit.get_tracer("job").start_span("a").resource.attributes.get("otel_kit.run.id")
+        otel_kit.init_telemetry("job", console="off", **off)
+        found = [told()]
+        with otel_kit.run("outer") as outer:
+            found.append(told())
+            with otel_kit.run("inner") as inner:
+                found.append(told())
+            found.append(told())
+            otel_kit.init_telemetry("job", console="off", **off)
+            found.append(told())
+        found.append(told())
+        assert found == [None, outer.id, inner.id, outer.id, outer.id, None], found
+        print("well")
+        """
+    )
+    assert done.stdout == "well\n", done.stderr
 
 
 @pytest.mark.parametrize(("number", "outcome"), [(signal.SIGTERM, "stopped"), (signal.SIGINT, "cancelled")])

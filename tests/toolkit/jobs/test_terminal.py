@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-pty = pytest.importorskip("pty")
+pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,7 +27,7 @@ if "kit" in sys.argv:
 else:
     logging.basicConfig(level="INFO")
 for lead in otel_kit.batch("leads", ["a", "b", "c", "d"]):
-    time.sleep(0.45)
+    time.sleep(0.3)
     if lead == "b":
         logging.warning("no city")
         print("printed", flush=True)
@@ -68,6 +72,65 @@ def test_a_bar_stays_below_what_is_printed(tmp_path: Path, arguments: tuple[str,
     assert "no city" in left[0]
     assert left[1] == "printed"
     assert "leads 4 of 4 (100%)" in left[2]
+
+
+@pytest.mark.parametrize(("columns", "rows", "key"), [(100, 24, b"q"), (44, 4, b"\x03")])
+def test_the_status_can_be_watched(tmp_path: Path, columns: int, rows: int, key: bytes) -> None:
+    """The page wraps or scrolls, does not move, or leaves the terminal without its cursor, its echo or its line."""
+    name = "the simulation of all years"
+    job = f"import otel_kit, time\nfor year in otel_kit.batch({name!r}, range(2000)): time.sleep(0.02)"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    environ.pop("COLUMNS", None)
+    working = subprocess.Popen([sys.executable, "-c", job], cwd=tmp_path, env=environ)
+    try:
+        here, there = os.openpty()
+        termios.tcsetwinsize(there, (rows, columns))
+        before = termios.tcgetattr(there)
+        watching = subprocess.Popen(
+            [sys.executable, "-c", WATCH], cwd=tmp_path, env=environ, stdin=there, stdout=there, stderr=there
+        )
+        frames = _frames(here, lambda found: len(set(_counts(found))) >= 2)
+        os.write(here, key)
+        while watching.poll() is None:
+            frames += (
+                os.read(here, 65_536).decode("utf-8", "replace")
+                if select.select([here], [], [], 0.1)[0]
+                else ""
+            )
+        assert watching.returncode == 0
+        assert termios.tcgetattr(there) == before
+    finally:
+        working.kill()
+        working.wait()
+    assert frames.endswith("\x1b[?25h")
+    pages = [
+        re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", page).split("\r\n") for page in frames.split("\x1b[H")[2:]
+    ]
+    assert max(len(line) for page in pages for line in page) <= columns
+    assert max(len(page) for page in pages) <= rows
+    assert pages[-1][0].startswith("running")
+
+
+WATCH = """
+import os, fcntl, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from otel_kit.cli import main
+raise SystemExit(main(["status", "--watch"]))
+"""
+
+
+def _counts(page: str) -> list[str]:
+    return re.findall(r"([\d,]+)/2,000", page)
+
+
+def _frames(here: int, enough: Callable[[str], bool]) -> str:
+    data, deadline = b"", time.monotonic() + 20
+    while not enough(data.decode("utf-8", "replace")):
+        assert time.monotonic() < deadline, data
+        if select.select([here], [], [], 0.1)[0]:
+            data += os.read(here, 65_536)
+    return data.decode("utf-8", "replace")
 
 
 def test_elsewhere_a_short_batch_says_nothing(run_program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
