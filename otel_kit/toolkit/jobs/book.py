@@ -283,6 +283,8 @@ class Book:
     def _known(self, item: Any) -> str:
         if self._key is not None:
             return text(self._key(item))
+        if type(item) is int:
+            return str(item)
         shown = repr(item)
         if ADDRESS in shown and type(item) is not str:
             valid = "items whose repr() is the same in each process, or key=… that says what one is known by"

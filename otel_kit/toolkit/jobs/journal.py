@@ -21,8 +21,25 @@ from otel_kit.toolkit.jobs.places import attempt, file_name, tell_of
 
 BEGUN, DONE, FAILED, COMPLETE = "b", "d", "f", "e"
 LONGEST_LABEL = 100
+LONGEST_ID = 32
+AS_IT_IS = "="  # before what is short and plain, of which no digest is needed
 SYNC_EVERY = 1.0
 ADDRESS = " at 0x"  # in the text of an item that is not the same in the next process
+
+
+class _Process:
+    """Which one this is of those that were forked: asking for the pid would be a system call for each line."""
+
+    generation = 0
+
+    def forked(self) -> None:
+        """This is a child now."""
+        self.generation += 1
+
+
+_process = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.forked)
 
 
 class Journal:
@@ -43,7 +60,7 @@ class Journal:
         self.states: dict[str, str] = {}
         self.labels: dict[str, str] = {}
         self._fd = -1
-        self._pid = os.getpid()
+        self._generation = _process.generation
         self._synced = time.monotonic()
         self._torn = False
         self._waiting = b""
@@ -110,7 +127,7 @@ class Journal:
             self.labels.clear()
         elif kind == BEGUN:
             self.states[item] = BEGUN
-            self.labels[item] = label
+            self.labels[item] = label or item.removeprefix(AS_IT_IS)
         else:
             self.states[item] = kind
             self.labels.pop(item, None)
@@ -119,7 +136,7 @@ class Journal:
         """An item is begun; when this returns a kill cannot undo it."""
         label = _plain(label)
         self.states[item], self.labels[item] = BEGUN, label
-        self._append(_line(f"{BEGUN} {item} {label}"))
+        self._append(_line(f"{BEGUN} {item}" if item[1:] == label else f"{BEGUN} {item} {label}"))
 
     def end(self, item: str, kind: str, *, next_at_once: bool = False) -> None:
         """An item is ``DONE`` or ``FAILED``.
@@ -145,7 +162,7 @@ class Journal:
                 self._write(waiting + data)
 
     def _write(self, data: bytes) -> None:
-        if self._fd < 0 or os.getpid() != self._pid:
+        if self._fd < 0 or self._generation != _process.generation:
             return
         if self._torn:  # what is unfinished is ended, so that it spoils no other line
             data = b"\n" + data
@@ -200,7 +217,7 @@ class Journal:
                 return
             self._append(_line(COMPLETE) if complete else b"")
             fd, self._fd = self._fd, -1
-        if os.getpid() == self._pid:
+        if self._generation == _process.generation:
             attempt(self._what, self.path, lambda: _to_disk(fd))
         os.close(fd)
 
@@ -220,5 +237,7 @@ def _plain(label: str) -> str:
 
 def item_id(text: str, occurrence: int) -> str:
     """What an item is in the journal: what it is known by, and which one of those that are alike."""
+    if len(text) <= LONGEST_ID and text.isalnum() and text.isascii():
+        return f"{AS_IT_IS}{text}.{occurrence}" if occurrence else AS_IT_IS + text
     digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
     return f"{digest}.{occurrence}" if occurrence else digest
