@@ -152,11 +152,10 @@ class Exchange:
 
     def leave(self) -> None:
         """Undo :meth:`enter`, in the same contextvars context."""
-        if self._attached is not None:
-            with suppress(ValueError):  # a coroutine that was closed in another contextvars context
-                otel_context._RUNTIME_CONTEXT.detach(self._attached)
-        with suppress(ValueError):
+        with suppress(ValueError):  # a coroutine that was closed in another contextvars context
             serving.reset(self._serving)
+            if self._attached is not None:
+                otel_context._RUNTIME_CONTEXT.detach(self._attached)
         self.raised = None
         self._gather.__exit__()
         self._bound.__exit__(None, None, None)
