@@ -158,3 +158,17 @@ def test_the_names_of_an_array_judge_its_values() -> None:
     assert redactor.value("rows", Named(["hunterabc"], "password")) == ["[redacted:password]"]
     cities = Named(["Berlin"], "city")
     assert redactor.value("rows", cities) == "['Berlin']"
+
+
+def test_the_names_behind_printed_values_judge_them() -> None:
+    """The text of an index, a series or a record array shows the password that its name tells of."""
+    redactor = Redactor()
+    for text in (
+        "Index(['{}', '{}'], dtype='object', name='password')",
+        "got\n0    {}\n1    {}\nName: password, dtype: object",
+        "rec.array([('ann', '{}'), ('bob', '{}')],\n          dtype=[('user', '<U10'), ('password', '<U20')])",
+    ):
+        shown = redactor.text(text.format("hunterabc", "hunterdef"))
+        assert shown == text.format("[redacted:password]", "[redacted:password]")
+        harmless = text.replace("password", "city").format("Berlin", "Bonn")
+        assert redactor.text(harmless) == harmless

@@ -41,6 +41,7 @@ _PLACEHOLDER = expression(
     [*•xX.#_?\-]+                        # ****, xxxx, ?
     | \[(?:redacted|filtered|hidden|masked|removed|secret|too|cycle)[^\]]*\]
     | <[^<>]{0,60}>                      # <hidden>
+    | [<>|][A-Z]\d{1,4}                  # <U20, a type of numpy's
     | \$?\{{1,2}[^{}]{0,80}\}{1,2}       # ${PASSWORD}, {{ password }}
     | \$(?-i:[A-Z_][A-Z_0-9]{0,60}|[a-z_]{1,60}|\d{1,3}|\(\w{1,60}\))  # $PASSWORD, $1
     | %(?:\(\w{1,60}\))?[srd]            # %s, %(password)s

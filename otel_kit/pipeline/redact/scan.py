@@ -64,6 +64,8 @@ class Scan:
         found += sentences.protocols(text, lower)
         if "\n" in text:
             found += tables.tables(text, lower, STEM)
+        if "dtype" in text:
+            found += tables.arrays(text)
         found += arguments.commands(text)
         if "'" in text or "[parameters:" in text or "$$" in text:
             found += sql.statements(text)

@@ -74,3 +74,38 @@ def _rows(text: str, start: int, cells: re.Pattern[str], verdicts: list[Verdict]
         if end == len(text):
             return
         start = end + 1
+
+
+# What numpy and pandas print: "Index(['…'], dtype='object', name='token')", "0  …\nName: token, dtype: object",
+# "rec.array([('ann', '…')], dtype=[('user', '<U3'), ('token', '<U40')])".
+_NAMED_INDEX = expression(
+    r"\],\s{1,16}dtype='[\w\[\]]{1,24}',\s{1,16}(?:length=\d{1,9},\s{1,16})?name='([\w.\- ]{2,80})'"
+)
+_NAMED_SERIES = expression(r"\nName: ([\w.\- ]{2,80}), (?:Length: \d{1,9}, )?dtype: ")
+_FIELDS = expression(r"\],\s{1,16}dtype=\[(\([^\[\]\n]{2,2000}\))\]")
+_FIELD = expression(r"\('([^'\n]{1,80})'")
+_RECORD = expression(r"\(([^()\n]{2,1024})\)")
+_STRING = expression(r"'([^'\\\n]{1,512})'")
+_LAST_WORD = expression(r"(?m)^\S{1,80}[ ]{2,}(\S{1,512})$")
+REACH, MOST_PRINTED = 4_096, 20
+
+
+def arrays(text: str) -> Findings:
+    """Values of arrays and series whose names are printed behind them."""
+    for pattern, head, value in ((_NAMED_INDEX, "[", _STRING), (_NAMED_SERIES, "", _LAST_WORD)):
+        for match in bounded(pattern, text, MOST_PRINTED):
+            start = max(0, match.start() - REACH)
+            start = max(start, text.rfind(head, start, match.start()) if head else start)
+            verdict = judge(match.group(1))
+            for item in value.finditer(text, start, match.start()):
+                if withheld(verdict, item.group(1)):
+                    yield Finding(item.start(1), item.end(1), verdict.rule)
+    for match in bounded(_FIELDS, text, MOST_PRINTED):
+        verdicts = [judge(field.group(1)) for field in _FIELD.finditer(match.group(1))]
+        for record in _RECORD.finditer(text, max(0, match.start() - REACH), match.start()):
+            cells = list(_CELLS[","].finditer(text, record.start(1), record.end(1)))
+            for cell, verdict in zip(cells, verdicts, strict=False):
+                inner = _STRING.search(cell.group())
+                if inner and len(cells) == len(verdicts) and withheld(verdict, inner.group(1)):
+                    first = cell.start() + inner.start(1)
+                    yield Finding(first, first + len(inner.group(1)), verdict.rule)
