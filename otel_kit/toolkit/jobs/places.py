@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from otel_kit import _guard
+from otel_kit.errors import JobError
 
 RUNS_VARIABLE = "OTEL_KIT_RUNS_DIRECTORY"
 PROGRESS_VARIABLE = "OTEL_KIT_PROGRESS_DIRECTORY"
@@ -95,7 +96,7 @@ def attempt(what: str, path: str, write: Callable[[], Any]) -> bool:
     Args:
         what: is being written, in words: ``the summary of run simulation``.
         path: of the file or directory.
-        write: does it; an OSError is told of, another exception is an error of ours, which is contained.
+        write: does it; an OSError is told of, a JobError raised, another exception is an error of ours, which is contained.
 
     Returns:
         Whether it was written.
@@ -104,6 +105,8 @@ def attempt(what: str, path: str, write: Callable[[], Any]) -> bool:
         write()
     except OSError as error:
         tell_of(what, path, error)
+    except JobError:  # meant for the program
+        raise
     except Exception as error:
         _guard.contained("jobs.files", error)
     else:

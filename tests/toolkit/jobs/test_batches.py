@@ -349,6 +349,19 @@ def test_a_grace_period_ends(here: Path, how: str) -> None:
     assert progress()["status"] == "stopped"
 
 
+def test_a_second_process_at_a_resumable_batch_is_refused(here: Path) -> None:
+    """Two processes at one resumable batch do its items twice, because the error that says so is contained."""
+    first = program(here, SLOW, "loop", "hang")
+    assert first.stdout is not None
+    first.stdout.readline()
+    second = program(here, SLOW, "loop", "hang")
+    out, err = second.communicate(timeout=20)
+    first.kill()
+    first.communicate()
+    assert (second.returncode, out) == (1, "")
+    assert "JobError: batch 'leads' is being worked on by another process" in err
+
+
 def test_a_second_signal_ends_at_once(here: Path) -> None:
     """A second signal waits for the grace period, or leaves nothing on record."""
     process = program(here, SLOW.replace("grace=0.7", "grace=60.0"), "pool", "hang")
