@@ -23,6 +23,7 @@ from otel_kit import semconv
 from otel_kit.context.wrapped import wrap
 from otel_kit.errors import ArgumentError
 
+_runtime = otel_context._RUNTIME_CONTEXT
 IdValue = str | bool | int | float
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -88,9 +89,11 @@ def attributes(context: Context | None = None) -> Mapping[str, Any]:
     local = _bound.get()
     if local.abandoned:
         local = _stepped_over(local)
-    found = (otel_context.get_current() if context is None else context).get(_REMOTE_KEY)
-    if (found is None or found is local.hidden) and "structlog.contextvars" not in sys.modules:
-        return local.wire
+    found = (_runtime.get_current() if context is None else context).get(_REMOTE_KEY)
+    if found is None or found is local.hidden:
+        foreign_home = sys.modules.get("structlog.contextvars")
+        if foreign_home is None or not getattr(foreign_home, "_CONTEXT_VARS", True):
+            return local.wire
     remote = _visible(local, found if isinstance(found, Bound) else None)
     foreign = _structlog_ids()
     if not foreign and remote is _NOTHING:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from opentelemetry import context as otel_context
 from opentelemetry._logs import Logger as APILogger
 from opentelemetry._logs import LoggerProvider as APILoggerProvider
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -19,11 +20,17 @@ from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor, ReadWri
 from opentelemetry.sdk._logs._internal._exceptions import _get_exception_attributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
 from otel_kit.export.batch import Batcher, flush_all
 from otel_kit.export.outcome import UNENCODABLE
+from otel_kit.export.span import Span
 
+_runtime = otel_context._RUNTIME_CONTEXT
+_EMPTY = {**LogRecord(context=Context()).__dict__, "observed_timestamp": None}
+# A record that names another span is none of those that are made here.
+_WITHIN_A_SPAN = _EMPTY.keys() - {"trace_id", "span_id", "trace_flags"}
 # 100,000 logger names must not cost 100 MB: past this many, a logger is made anew for each call.
 MOST_LOGGERS = 10_000
 
@@ -134,7 +141,7 @@ class Logger(APILogger):
         self, record: LogRecord | None, fields: dict[str, Any], inside: Inside
     ) -> ReadWriteLogRecord:
         if record is None:
-            record = LogRecord(**fields)
+            record = _made(fields)
         elif isinstance(record, ReadWriteLogRecord):
             return record
         else:
@@ -143,6 +150,27 @@ class Logger(APILogger):
             described = _described(record.exception)
             record.attributes = {**described, **record.attributes} if record.attributes else described
         return Record(record, inside.resource, self._scope, inside.limits)
+
+
+def _made(fields: dict[str, Any]) -> LogRecord:
+    """What the API's constructor makes; that one needs six calls to find a span of ours."""
+    context = fields.get("context") or _runtime.get_current()
+    span = context.get(_SPAN_KEY)
+    if type(span) is not Span or not fields.keys() <= _WITHIN_A_SPAN:
+        return LogRecord(**fields)
+    leads_to = span._context
+    record = LogRecord.__new__(LogRecord)
+    record.__dict__.update(_EMPTY)
+    record.__dict__.update(fields)
+    record.context = context
+    record.trace_id, record.span_id, record.trace_flags = (
+        leads_to.trace_id,
+        leads_to.span_id,
+        leads_to.trace_flags,
+    )
+    observed = fields.get("observed_timestamp")
+    record.observed_timestamp = time.time_ns() if observed is None else observed
+    return record
 
 
 def _copy(record: LogRecord) -> LogRecord:

@@ -52,9 +52,9 @@ class Redaction(LogRecordProcessor):
         if not self.off:
             redactor = self.redactor
             self._redact.redact_log(redactor, log_record.log_record)
-            if log_record.instrumentation_scope is not redactor.known_scope:
-                scope = self._redact.redact_scope(redactor, log_record.instrumentation_scope)
-                log_record.instrumentation_scope = scope
+            scope = log_record.instrumentation_scope
+            if scope is not redactor.known_scopes.get(id(scope)):
+                log_record.instrumentation_scope = self._redact.redact_scope(redactor, scope)
 
     def span(self, span: ReadableSpan) -> ReadableSpan:
         """A span without secrets."""

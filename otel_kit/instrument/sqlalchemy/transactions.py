@@ -10,8 +10,10 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from otel_kit import _guard, semconv
 from otel_kit.instrument._sql import current
@@ -76,7 +78,7 @@ def begun(conn: Any) -> None:
             attributes = database_of(conn.engine).attributes
             span = tracer().start_span(SPAN, None, SpanKind.INTERNAL, attributes)
         else:
-            _event(get_current_span(), BEGIN)
+            _event(_current_span(), BEGIN)
         conn.__dict__[KEY] = Transaction(span)
     except Exception as error:
         _guard.contained("instrument.sqlalchemy", error)
@@ -118,7 +120,7 @@ def ended(conn: Any, outcome: str) -> None:
         }
         if transaction.span is None:
             attributes[semconv.DB_TRANSACTION_DURATION] = perf_counter() - transaction.began
-            _event(get_current_span(), outcome, attributes)
+            _event(_current_span(), outcome, attributes)
             return
         transaction.span.set_attributes(attributes)
         if outcome == ERROR:
@@ -132,13 +134,18 @@ def _step(conn: Any, name: str) -> None:
     try:
         transaction: Transaction | None = conn.__dict__.get(KEY)
         if transaction is not None:
-            _event(transaction.span or get_current_span(), name)
+            _event(transaction.span or _current_span(), name)
     except Exception as error:
         _guard.contained("instrument.sqlalchemy", error)
 
 
-def _event(span: Span, name: str, attributes: dict[str, Any] | None = None) -> None:
-    if not span.is_recording() or not hasattr(span, "__dict__"):
+def _current_span() -> Any:
+    return otel_context._RUNTIME_CONTEXT.get_current().get(_SPAN_KEY)
+
+
+def _event(span: Any, name: str, attributes: dict[str, Any] | None = None) -> None:
+    # A context may hold anything, and the API's spans that do not record have no attributes of ours.
+    if not isinstance(span, Span) or not span.is_recording() or not hasattr(span, "__dict__"):
         return
     count = span.__dict__.get(EVENTS_KEY, 0)
     if count < MOST_EVENTS:

@@ -100,7 +100,8 @@ class Redactor:
         shape = _SHORT_PERSONAL if self.rules.personal else _SHORT
         self.plain = (_NEVER if self.rules.patterns else shape).fullmatch
         self.charged = False
-        self.known_scope: object = None
+        # Scopes without secrets by their ids; they are held, so that no other object gets one's id.
+        self.known_scopes: dict[int, object] = {}
 
     # keys
 

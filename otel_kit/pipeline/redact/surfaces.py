@@ -25,6 +25,7 @@ Item = TypeVar("Item")
 # No integer below this has the digits of a card.
 SHORTEST_CARD = 10**12
 MOST_SHORT = 1_024
+MOST_SCOPES = 1_000
 _PASSING = frozenset((bool, float))
 _STATEMENTS = ("db.query.text", "db.statement")
 _PARAMETER = "db.query.parameter."
@@ -149,8 +150,7 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
     name, attributes, status = span._name, span._attributes, span._status
     context, scope = span._context, span._instrumentation_scope
     new_attributes = redact_attributes(redactor, attributes, "span.attributes")
-    # A tracer's spans share one scope.
-    known = scope is None or scope is redactor.known_scope
+    known = scope is None or scope is redactor.known_scopes.get(id(scope))
     state = None if context is None else context.trace_state
     if (
         known
@@ -282,7 +282,9 @@ def redact_scope(redactor: Redactor, scope: Any) -> Any:
         and attributes is scope.attributes
         and schema_url is scope.schema_url
     ):
-        redactor.known_scope = scope
+        if len(redactor.known_scopes) >= MOST_SCOPES:
+            redactor.known_scopes.clear()
+        redactor.known_scopes[id(scope)] = scope
         return scope
     return InstrumentationScope(name, version, schema_url, attributes)
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from time import time_ns
 from typing import Any
 
+from opentelemetry import context as otel_context
 from opentelemetry._logs import SeverityNumber, get_logger
-from opentelemetry.context import Context, create_key, get_current, get_value, set_value
+from opentelemetry.context import Context, create_key, get_value, set_value
 
 from otel_kit import _guard, semconv
 from otel_kit.context import tally
@@ -23,6 +24,7 @@ from otel_kit.context.reported import said_by_program
 from otel_kit.signals.logs.levels import severity
 from otel_kit.signals.logs.values import plain_attributes, text
 
+_runtime = otel_context._RUNTIME_CONTEXT
 SHOWN_KEY = create_key("otel_kit_log_shown")
 # Loggers are kept by name up to this many; a program that makes up names pays a little more from then on, not memory.
 MAX_SCOPES = 1000
@@ -152,7 +154,7 @@ def emit(
     emit_by, is_careful = _scopes.get(name) or _scope(name)
     if not is_careful:
         attributes = plain_attributes(attributes)
-    context = get_current()
+    context = _runtime.get_current()
     if exception is not None:
         context = said_by_program(context)
         if carried := locals_of(exception):
