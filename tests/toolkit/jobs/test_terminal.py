@@ -104,7 +104,10 @@ def test_the_status_can_be_watched(tmp_path: Path, columns: int, rows: int, key:
         working.wait()
     assert frames.endswith("\x1b[?25h")
     pages = [
-        re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", page).split("\r\n") for page in frames.split("\x1b[H")[2:]
+        re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", page)
+        .rstrip()
+        .split("\r\n")  # at its end a new line for the shell
+        for page in frames.split("\x1b[H")[2:]
     ]
     assert max(len(line) for page in pages for line in page) <= columns
     assert max(len(page) for page in pages) <= rows
