@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +22,7 @@ import otel_kit
 from otel_kit.export.files.archive import Archive, Keeping, compress
 from otel_kit.export.files.layout import layout_of
 from otel_kit.export.files.logfile import Directory
+from tests.export.written import lines_of, settle
 
 TIERED = layout_of("tiered", {})
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,17 +56,6 @@ def writing(directory: Path, **settings: Any) -> Iterator[Any]:
         yield telemetry
     finally:
         telemetry.shutdown(1)
-
-
-def lines_of(directory: Path, pattern: str) -> list[str]:
-    """The lines of all files of that name, rotated and compressed ones included."""
-    found: list[str] = []
-    for path in sorted(directory.rglob(pattern)):
-        if path.with_name(f"{path.name}.gz").exists():
-            continue  # the same lines, about to go
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        found += text.decode().splitlines()
-    return found
 
 
 def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -174,9 +164,8 @@ def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
         log.info("two")
         assert telemetry.force_flush(5)
         assert ["two" in line for line in lines_of(directory, "app.log")] == [True]
-        for path in directory.iterdir():
-            path.unlink()
-        directory.rmdir()
+        settle()
+        shutil.rmtree(directory)
         log.info("three")
         assert telemetry.force_flush(5)
         assert ["three" in line for line in lines_of(directory, "app.log")] == [True]

@@ -23,6 +23,7 @@ from otel_kit.export.files import logfile
 from otel_kit.export.files.archive import Archive, Keeping, compress
 from otel_kit.export.files.layout import layout_of
 from otel_kit.export.files.logfile import Directory, OpenFile
+from tests.export.written import lines_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NONE = {f"{signal}_exporter": "none" for signal in ("logs", "traces", "metrics")}
@@ -53,13 +54,7 @@ def program(source: str, *args: str) -> list[str]:
 
 def numbers(directory: Path) -> Counter[Any]:
     """How often each number is in the JSON lines of a directory."""
-    found: Counter[Any] = Counter()
-    for path in directory.glob("app*.jsonl*"):
-        if path.with_name(f"{path.name}.gz").exists():
-            continue
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        found.update(json.loads(line)["attributes"]["n"] for line in text.splitlines())
-    return found
+    return Counter(json.loads(line)["attributes"]["n"] for line in lines_of(directory, "app*.jsonl*"))
 
 
 def tend(directory: Path, layout: str = "tiered", **keeping: Any) -> None:
@@ -216,6 +211,25 @@ def test_another_directory_by_a_second_init(tmp_path: Path) -> None:
         with writing(tmp_path / "two"):
             otel_kit.get_logger("shop").info("two", n=2)
     assert (numbers(tmp_path / "one"), numbers(tmp_path / "two")) == ({1: 1}, {2: 1})
+
+
+def test_a_folder_that_goes_while_it_is_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a folder is deleted while old files are tended, this is an error, or old files stay."""
+    old = aged(tmp_path / "app.20260101-000000-000001.jsonl", "{}\n", 60)
+    (tmp_path / "gone").mkdir()
+    scandir = os.scandir
+
+    def vanishing(path: Any) -> Any:
+        if Path(path).name == "gone" and Path(path).exists():
+            Path(path).rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    tend(tmp_path, days=30)
+    assert not (tmp_path / "gone").exists()
+    assert not old.exists()
 
 
 def test_it_works_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

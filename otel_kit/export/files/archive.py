@@ -116,9 +116,9 @@ class Archive:
             with contextlib.suppress(OSError):
                 path.unlink()
         now = time.time()
-        for path in self._directory.rglob(f"*{PARTIAL}"):
-            with contextlib.suppress(OSError):
-                if now - path.stat().st_mtime > ABANDONED:
+        for path, stat in _files_in(self._directory):
+            if path.name.endswith(PARTIAL) and now - stat.st_mtime > ABANDONED:
+                with contextlib.suppress(OSError):
                     path.unlink()
 
     def _families(self) -> tuple[list[list[_Old]], int]:
@@ -162,11 +162,13 @@ class Archive:
 
 
 def _files_in(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in directory.rglob("*"):
-        with contextlib.suppress(OSError):
-            stat = path.lstat()
-            if path.is_file():
-                yield path, stat
+    # Not rglob, which raises up to 3.12 where a folder is deleted meanwhile.
+    for folder, _, names in os.walk(directory):
+        for path in (Path(folder, name) for name in names):
+            with contextlib.suppress(OSError):
+                stat = path.lstat()
+                if path.is_file():
+                    yield path, stat
 
 
 def compress(path: Path, writing: Directory) -> None:
