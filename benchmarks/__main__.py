@@ -167,9 +167,8 @@ def tables(results: dict[str, Rounds]) -> list[str]:
         parts.append(("## The toolkit, per call, caller's thread", toolkit_table(results)))
     if "redaction" in results:
         parts.append(("## Redaction, with encoding and sending", redaction_table(results)))
-    return [
-        line for title, lines in parts if len(lines) > 2 for line in (title, "", *lines, "") if line or title
-    ]
+    found = [([title, ""] if title else []) + lines for title, lines in parts if len(lines) > 2]
+    return [line for number, block in enumerate(found) for line in ([""] if number else []) + block]
 
 
 def page(lines: list[str], rounds: int) -> str:

@@ -6,43 +6,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from importlib import import_module
 
 from otel_kit.pipeline.redact.rules import Rules
-from tests.corpus import (
-    benign_dev,
-    held_out,
-    held_out_2,
-    held_out_3,
-    held_out_4,
-    held_out_5,
-    held_out_6,
-    held_out_7,
-    held_out_8,
-    held_out_9,
-    held_out_10,
-    secrets_dev,
-)
+from tests.corpus import benign_dev, secrets_dev
 from tests.corpus.row import Make, Row
 from tests.corpus.score import Tally, rows, score, total
 
 DEVELOPED: Mapping[str, Make] = {**secrets_dev.KINDS, **benign_dev.KINDS}
-_PARTS = (
-    held_out,
-    held_out_2,
-    held_out_3,
-    held_out_4,
-    held_out_5,
-    held_out_6,
-    held_out_7,
-    held_out_8,
-    held_out_9,
-    held_out_10,
-)
+_PARTS = [
+    import_module(f"tests.corpus.held_out{number}") for number in ("", *(f"_{n}" for n in range(2, 11)))
+]
 HELD_OUT: Mapping[str, Make] = {kind: make for part in _PARTS for kind, make in part.KINDS.items()}
 PERSONAL: Mapping[str, Make] = {
-    kind: make
-    for part in (held_out, held_out_7, held_out_8, held_out_9, held_out_10)
-    for kind, make in part.PERSONAL.items()
+    kind: make for part in _PARTS for kind, make in getattr(part, "PERSONAL", {}).items()
 }
 SETS = {"developed on": (DEVELOPED, secrets_dev.PERSONAL, 1), "held out": (HELD_OUT, PERSONAL, 7)}
 EACH = 5
