@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from otel_kit import _guard
+from otel_kit.toolkit.jobs import waking
 
 GRACE = 10.0
 _NAMES = ("SIGTERM", "SIGHUP")
@@ -81,6 +82,10 @@ def watch(item: Stoppable, *, interrupts: bool = False) -> None:
         number = getattr(signal, name, None)
         if number is not None and number not in _State.former:
             _take(number)
+    try:
+        waking.listen()
+    except (ValueError, OSError) as error:  # a subinterpreter, no more files
+        _guard.contained("jobs.signals", error)
 
 
 def unwatch(item: Stoppable) -> None:
@@ -93,6 +98,7 @@ def unwatch(item: Stoppable) -> None:
     if not _State.open:
         for number in list(_State.former):
             _give_back(number)
+        waking.rest()
         _State.asked, _State.number, _State.is_over = 0, 0, False
 
 
@@ -178,6 +184,7 @@ def _after_fork() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in list(_State.former):
             _give_back(number)
+        waking.forked()
     _State.asked, _State.is_over = 0, False
 
 

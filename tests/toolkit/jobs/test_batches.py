@@ -7,9 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -25,8 +22,7 @@ from otel_kit.toolkit.jobs import places
 from otel_kit.toolkit.jobs.book import thinned
 from otel_kit.toolkit.jobs.feed import ItemTimeout
 from otel_kit.toolkit.jobs.rate import Rate
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.programs import begin, ended
 
 
 @pytest.fixture(autouse=True)
@@ -39,19 +35,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def progress(name: str = "leads") -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Path(f"logs/progress/{name}.json").read_text())
     return found
-
-
-def program(here: Path, source: str, *arguments: str) -> subprocess.Popen[str]:
-    path = here / "program.py"
-    path.write_text(textwrap.dedent(source))
-    return subprocess.Popen(
-        [sys.executable, str(path), *arguments],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 # the iterator
@@ -326,12 +309,12 @@ SLOW = """
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_lets_the_running_items_end(here: Path, how: str, number: int, status: int) -> None:
     """A signal cuts an item off, lets new ones begin, or the exit status does not tell of it."""
-    process = program(here, SLOW, how)
+    process = begin(here, SLOW, how)
     assert process.stdout is not None
     for _ in range(3):
         process.stdout.readline()
     process.send_signal(number)
-    _, err = process.communicate(timeout=20)
+    _, err = ended(process)
     assert process.returncode == status, err
     assert progress()["status"] in ("stopped", "interrupted")
     assert progress()["processed"] in (3, 4)
@@ -340,22 +323,22 @@ def test_a_signal_lets_the_running_items_end(here: Path, how: str, number: int, 
 @pytest.mark.parametrize("how", ["loop", "pool"])
 def test_a_grace_period_ends(here: Path, how: str) -> None:
     """An item that hangs keeps a program that was told to stop."""
-    process = program(here, SLOW, how, "hang")
+    process = begin(here, SLOW, how, "hang")
     assert process.stdout is not None
     process.stdout.readline()
     process.terminate()
-    process.communicate(timeout=10)
+    ended(process)
     assert process.returncode == 143
     assert progress()["status"] == "stopped"
 
 
 def test_a_second_process_at_a_resumable_batch_is_refused(here: Path) -> None:
     """Two processes at one resumable batch do its items twice, because the error that says so is contained."""
-    first = program(here, SLOW, "loop", "hang")
+    first = begin(here, SLOW, "loop", "hang")
     assert first.stdout is not None
     first.stdout.readline()
-    second = program(here, SLOW, "loop", "hang")
-    out, err = second.communicate(timeout=20)
+    second = begin(here, SLOW, "loop", "hang")
+    out, err = ended(second)
     first.kill()
     first.communicate()
     assert (second.returncode, out) == (1, "")
@@ -364,17 +347,80 @@ def test_a_second_process_at_a_resumable_batch_is_refused(here: Path) -> None:
 
 def test_a_second_signal_ends_at_once(here: Path) -> None:
     """A second signal waits for the grace period, or leaves nothing on record."""
-    process = program(here, SLOW.replace("grace=0.7", "grace=60.0"), "pool", "hang")
+    process = begin(here, SLOW.replace("grace=0.7", "grace=60.0"), "pool", "hang")
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    ended(process)
     assert time.monotonic() - began < 5
     assert process.returncode == 130
     assert progress()["status"] == "interrupted"
+
+
+MISSED = """
+    import asyncio, os, otel_kit, signal, sys, threading, time
+    how, number = sys.argv[1], int(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    def send():
+        # To this thread: the main one's system call goes on, as where a signal comes a moment before it.
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), number)
+    async def work():
+        async with otel_kit.run("job"):
+            threading.Thread(target=send).start()
+            await asyncio.sleep(3600)
+    if how == "asyncio":
+        asyncio.run(work())
+    elif how == "run":
+        with otel_kit.run("job"):
+            threading.Thread(target=send).start()
+            time.sleep(3600)
+    else:
+        for _ in otel_kit.batch("leads", range(2), grace=0.1):
+            threading.Thread(target=send).start()
+            time.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize("how", ["asyncio", "run", "batch"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_interrupts_nothing_is_heard(here: Path, how: str, number: int) -> None:
+    """A signal that comes in the moment before the main thread waits is heard when the wait is over, an hour later."""
+    process = begin(here, MISSED, how, str(int(number)))
+    ended(process)
+    assert process.returncode in (-number, 128 + number)
+
+
+def test_signals_are_left_as_they_were() -> None:
+    """After a run or a batch a handler, a wake-up descriptor, an open file or a thread of ours remains."""
+
+    def found() -> Any:
+        waker = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(waker)
+        return waker, [signal.getsignal(each) for each in sorted(signal.valid_signals())]
+
+    before = found()
+    with otel_kit.run("job"):
+        assert found() != before
+        list(otel_kit.batch("leads", "abc"))
+        child = os.fork()
+        if not child:
+            os._exit(0 if found() == before else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert found() == before
+    with otel_kit.run("job"):
+        asyncio.run(asyncio.wait_for(_told_by_a_loop(), 30))
+    assert found() == before
+
+
+async def _told_by_a_loop() -> None:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await told.wait()
 
 
 KILLED = """
@@ -398,7 +444,7 @@ KILLED = """
 def killed_again_and_again(here: Path, items: int, kills: int) -> None:
     processed = [0]
     for _ in range(kills):
-        process = program(here, KILLED, str(items))
+        process = begin(here, KILLED, str(items))
         deadline = time.monotonic() + random.uniform(0.1, 0.9)
         while time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.005)
@@ -409,8 +455,8 @@ def killed_again_and_again(here: Path, items: int, kills: int) -> None:
         if (here / "logs/progress/leads.json").exists() and progress()["status"] == "finished":
             break
     else:
-        process = program(here, KILLED, str(items))
-        _, err = process.communicate(timeout=60)
+        process = begin(here, KILLED, str(items))
+        _, err = ended(process, 60)
         assert process.returncode == 0, err
     lines = (here / "effects").read_text().splitlines()
     doubts = {name for line in lines if line.startswith("doubt ") for name in line[6:].split("|")}

@@ -20,8 +20,7 @@ from otel_kit.toolkit.jobs import places
 from otel_kit.toolkit.jobs.alive import identity, is_alive
 from otel_kit.toolkit.jobs.index import Index
 from otel_kit.toolkit.jobs.runid import new_id
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.programs import ROOT, begin, ended
 
 
 @pytest.fixture(autouse=True)
@@ -167,18 +166,7 @@ SLEEPER = """
 
 
 def started(here: Path, source: str, *arguments: str) -> subprocess.Popen[str]:
-    import textwrap
-
-    path = here / "program.py"
-    path.write_text(textwrap.dedent(source))
-    process = subprocess.Popen(
-        [sys.executable, str(path), *arguments],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = begin(here, source, *arguments)
     assert process.stdout is not None
     process.stdout.readline()
     return process
@@ -194,7 +182,7 @@ def test_a_signal_ends_a_run_cleanly(
     """A run that is told to end loses its summary, skips the program's clean-up, or has another exit status."""
     process = started(here, SLEEPER, *arguments)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = ended(process)
     assert "cleaned up" in out
     assert process.returncode in ((status,) if status else (130, -signal.SIGINT)), err
     assert [each["outcome"] for each in summaries(here)] == [outcome]
@@ -204,7 +192,7 @@ def test_a_killed_run_is_found_dead_by_the_next(here: Path, capsys: pytest.Captu
     """A run whose process was killed goes on as running for ever, or its configuration is lost."""
     process = started(here, SLEEPER)
     process.kill()
-    process.communicate(timeout=20)
+    ended(process)
     assert summaries(here) == []
     with otel_kit.run("next"):
         pass
@@ -278,7 +266,7 @@ def test_several_processes_write_the_index(here: Path) -> None:
     """
     processes = [started(here, source) for _ in range(3)]
     for process in processes:
-        _, err = process.communicate(timeout=30)
+        _, err = ended(process)
         assert "otel_kit:" not in err
     rows = Index(str(here / "artifacts/runs")).runs("same")
     assert len({row["id"] for row in rows}) == 9
@@ -359,6 +347,6 @@ def test_a_signal_ends_a_run_of_asyncio(here: Path, number: int, outcome: str) -
     """
     process = started(here, source)
     process.send_signal(number)
-    process.communicate(timeout=20)
+    ended(process)
     assert process.returncode in (143, -signal.SIGINT)
     assert [each["outcome"] for each in summaries(here)] == [outcome]
