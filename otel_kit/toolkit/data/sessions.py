@@ -6,6 +6,7 @@ field that it has never read, the old value is not known.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -76,10 +77,24 @@ def track_changes(
 
 
 def _target_of(sessions: Any) -> Any:
-    """What SQLAlchemy's events can listen to: for asyncio it is the session behind."""
-    from sqlalchemy.ext import asyncio
+    """What SQLAlchemy's events can listen to."""
     from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+    # Whoever has such a session has imported it; without greenlet, which SQLAlchemy does not require, nobody can.
+    asyncio = sys.modules.get("sqlalchemy.ext.asyncio")
+    if asyncio is not None and (behind := _behind(sessions, asyncio)) is not None:
+        return behind
+    if isinstance(sessions, scoped_session):
+        sessions = sessions.session_factory
+    if isinstance(sessions, sessionmaker):
+        return sessions.class_
+    if isinstance(sessions, Session) or (isinstance(sessions, type) and issubclass(sessions, Session)):
+        return sessions
+    raise ArgumentError("track_changes(sessions)", type(sessions).__qualname__, VALID)
+
+
+def _behind(sessions: Any, asyncio: Any) -> Any:
+    """The sync session, or class of them, behind one of asyncio; None for others."""
     if isinstance(sessions, asyncio.async_scoped_session):
         sessions = sessions.session_factory
     if isinstance(sessions, asyncio.AsyncSession):
@@ -88,13 +103,7 @@ def _target_of(sessions: Any) -> Any:
         return _own_class(sessions)
     if isinstance(sessions, type) and issubclass(sessions, asyncio.AsyncSession):
         return sessions.sync_session_class
-    if isinstance(sessions, scoped_session):
-        sessions = sessions.session_factory
-    if isinstance(sessions, sessionmaker):
-        return sessions.class_
-    if isinstance(sessions, Session) or (isinstance(sessions, type) and issubclass(sessions, Session)):
-        return sessions
-    raise ArgumentError("track_changes(sessions)", type(sessions).__qualname__, VALID)
+    return None
 
 
 def _own_class(factory: Any) -> type:

@@ -436,3 +436,22 @@ def test_nothing_is_told_while_the_part_is_off(sessions: sessionmaker[Session]) 
         session.execute(update(Tag).values(name="b"))
         session.commit()
         assert captured.logs == []
+
+
+WITHOUT_GREENLET = """
+import sys
+
+sys.modules["greenlet"] = None
+from sqlalchemy.orm import sessionmaker
+
+import otel_kit
+
+otel_kit.track_changes(sessionmaker())
+print("tracked")
+"""
+
+
+def test_without_greenlet(run_program) -> None:  # type: ignore[no-untyped-def]
+    """Changes cannot be tracked where SQLAlchemy is installed as ``pip install sqlalchemy`` does it: without greenlet."""
+    done = run_program(WITHOUT_GREENLET)
+    assert (done.stdout, done.stderr) == ("tracked\n", "")
