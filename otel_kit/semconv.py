@@ -78,7 +78,6 @@ EVENT_RECOVERED = "otel_kit.recovered"
 # measured operations
 OPERATION_NAME = "otel_kit.operation.name"
 OPERATION_DURATION = "otel_kit.operation.duration"
-OPERATION_OUTCOME = "otel_kit.operation.outcome"
 OPERATION_OWN_TIME = "otel_kit.operation.own_time"
 OPERATION_CPU_TIME = "otel_kit.operation.cpu_time"
 OPERATION_PROCESS_CPU_TIME = "otel_kit.operation.process_cpu_time"
@@ -404,7 +403,6 @@ CHECK_SET = "otel_kit.check.set"
 CHECK_VALUE = "otel_kit.check.value"
 CHECK_OUTCOME = "otel_kit.check.outcome"
 CHECK_LIMIT = "otel_kit.check.limit"
-CHECK_ROWS = "otel_kit.check.rows"
 CHECK_COUNT = "otel_kit.check.count."  # followed by pass, warn or fail
 
 # changes of entities

@@ -35,7 +35,6 @@ WIRE_NAMES: Mapping[str, str] = {
     "user_id": semconv.USER_ID,
     "session_id": semconv.SESSION_ID,
 }
-USER_NAMES: Mapping[str, str] = {wire: name for name, wire in WIRE_NAMES.items()}
 LONGEST_NAME = 256
 LONGEST_VALUE = 1024
 MOST_IDS = 128

@@ -24,7 +24,6 @@ from otel_kit.cli.logs.literal import (
 from otel_kit.cli.logs.needle import Needle, either, in_text, longest_plain
 from otel_kit.cli.logs.record import Field, Line, text_of, texts_of
 
-OPERATORS = ("!=", "!~", ">=", "<=", "=", ">", "<", "~")
 VALID = (
     'Valid: field=value, also != > >= < <= ~ (a regular expression); "some text"; and, or, not, ( ). '
     "Fields: level, logger, event, message, trace, span, service, since, until, any attribute"

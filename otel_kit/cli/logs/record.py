@@ -33,7 +33,6 @@ _KEYS = {
 _UP_TO_MINUTES = len('{"timestamp": "2026-11-22T14:03')
 _MOST_TIMES = 10_000  # remembered
 _SLICES = {"day": 10, "hour": 13, "minute": 16}
-SHORT_NAMES = (*_KEYS, *_SLICES, "exception")
 _SCALES = {"_ms": 1e3, "_us": 1e6, "_ns": 1e9}
 
 

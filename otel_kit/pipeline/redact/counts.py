@@ -22,12 +22,6 @@ def redaction_counts() -> dict[tuple[str, str], int]:
         return dict(_counts)
 
 
-def forget_counts() -> None:
-    """Start at zero again."""
-    with _lock:
-        _counts.clear()
-
-
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 LONGEST_TEXT = 65_536
@@ -30,7 +30,6 @@ class Finding(NamedTuple):
 Findings = Iterator[Finding]
 # Of one kind in one text.
 MOST_MATCHES = 1_000
-Detector = Callable[[str, str], Iterable[Finding]]
 
 
 class TooMuchWork(Exception):

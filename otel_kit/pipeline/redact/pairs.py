@@ -240,12 +240,6 @@ def _option(text: str, span: Span) -> Span:
 
 # A shell's PWD is where it is.
 _DIRECTORY = expression(r"[/~]|[A-Za-z]:\\")
-_LINE = expression(r"[^\n\"'<>;]{0,512}")
-
-
-def _line_end(text: str, start: int) -> int:
-    match = _LINE.match(text, start)
-    return match.end() if match else start
 
 
 def _header(text: str, start: int, position: int, verdict: Verdict) -> Findings:

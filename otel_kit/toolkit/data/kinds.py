@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from otel_kit.toolkit.data.lookups import DELETE, EVICTION, GET, SET
@@ -89,13 +89,6 @@ def remember_size(call: Call) -> None:
 def removed_all(call: Call) -> None:
     """After :func:`remember_size`; where the size is not known it counts as one."""
     call.lookups.removed(1 if call.before is None else call.before)
-
-
-def evicted(call: Call) -> None:
-    """Of a method that makes room, after :func:`remember_size`."""
-    after = size_of(call.cache)
-    if call.before is not None and after is not None:
-        call.lookups.removed(call.before - after, EVICTION)
 
 
 def size_of(cache: Any) -> int | None:
@@ -264,4 +257,3 @@ REDIS = {"execute_command": Rule(GET, _one_command, late=True)}
 REDIS_PIPELINE = {"execute": Rule(GET, _commands, _remember_commands, late=True)}
 
 Rules = Mapping[str, Rule]
-Size = Callable[[Any], int | None]
