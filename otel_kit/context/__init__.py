@@ -9,7 +9,10 @@
 - ``tally``: what is counted within a piece of work
 - ``debugging``: what is recorded on request only
 - ``parts``: which parts of the toolkit are on
-- ``headroom``: room on the stack for what wraps functions
+- ``wrapped``: something around each call of a function; ``stand``: the same for other callables · ``headroom``: room on the
+  stack for that · ``before``: the context to go back to, for what ends in another thread than it began in
+- ``calls``: the call of a model that the program tells of itself · ``place``: whose line of code it was
+- ``within``: the run that this process is in
 - ``redacted``, ``files``: values without secrets, and where files are, for helpers that write files of their own
 """
 

@@ -72,9 +72,8 @@ def give_back(frames: int) -> None:
 def _set() -> None:
     limit = sys.getrecursionlimit()
     _Limit.first = _Limit.first or limit
-    if (
-        _Limit.normal is None or limit != _Limit.raised
-    ):  # nobody has taken any, or the program has set its own
+    # Nobody has taken any, or the program has set its own.
+    if _Limit.normal is None or limit != _Limit.raised:
         _Limit.normal = limit
     most = max(_wanted, default=0)
     limit = max(min(_Limit.normal + most, _Limit.first * MOST), _Limit.normal)

@@ -10,9 +10,8 @@ from otel_kit import semconv
 from otel_kit._imports import importing, late
 
 _LIBRARIES = ("site-packages", "dist-packages", "otel_kit")
-_LONGEST_WALK = (
-    1000  # frames of a traceback that are looked at: a recursion's is as long as the interpreter allows
-)
+# Frames of a traceback that are looked at: a recursion's is as long as the interpreter allows.
+_LONGEST_WALK = 1000
 
 
 def place_of(error: BaseException) -> dict[str, Any]:

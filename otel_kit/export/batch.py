@@ -257,9 +257,8 @@ class Batcher(Generic[T]):
 
     def _start(self) -> bool:
         """Start the thread if there is none; False where the interpreter starts no more threads."""
-        if (
-            sys.is_finalizing()
-        ):  # start() would wait for ever: a generator's span ends as the interpreter clears up, say
+        # start() would wait for ever then: a generator's span ends as the interpreter clears up, say.
+        if sys.is_finalizing():
             return False
         if not self._starting.acquire(blocking=False):
             return True  # somebody is at it: another thread, or this one, interrupted by a signal

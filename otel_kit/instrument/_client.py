@@ -39,8 +39,8 @@ _SUPPRESSED = (
 )
 _runtime = otel_context._RUNTIME_CONTEXT
 _emitted = Instruments(SCOPE)
-# The program's own value of these wins: it knows what the service expects.
 _SENT = "_otel_kit_sent"  # where headers keep what a call has added to them
+# The program's own value of these wins: it knows what the service expects.
 _ONLY_IF_MISSING = frozenset(("x-request-id", "x-correlation-id"))
 
 

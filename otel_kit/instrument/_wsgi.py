@@ -111,9 +111,8 @@ def _end(exchange: Exchange, error: BaseException | None = None) -> None:
         if error is not None:
             exchange.failed(error)
             if not exchange.response.length:
-                exchange.status = (
-                    0  # servers send the status with the first part: they answer by themselves now
-                )
+                # Servers send the status with the first part: they answer by themselves now.
+                exchange.status = 0
         # A middleware such as werkzeug's ProxyFix may have learned who it really was.
         exchange.head.client = exchange.head.raw.get("REMOTE_ADDR") or exchange.head.client
         exchange.describe()

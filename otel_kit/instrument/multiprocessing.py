@@ -46,9 +46,8 @@ def undo() -> None:
         _on = False
         while _originals:
             owner, name, original, ours = _originals.pop()
-            if (
-                getattr(owner, name) is ours
-            ):  # somebody may have wrapped it meanwhile; ours passes through then
+            # Somebody may have wrapped it meanwhile; ours passes through then.
+            if getattr(owner, name) is ours:
                 setattr(owner, name, original)
 
 

@@ -19,9 +19,8 @@ from otel_kit.instrument import LIBRARIES, instrumentors
 from otel_kit.setup.urls import MASK, is_url
 from otel_kit.signals.logs.levels import parse_levels
 
-NO_LIMIT = (
-    86_400.0  # a timeout of 0 means "no limit"; the specification lets us read that as a very long time
-)
+# A timeout of 0 means "no limit"; the specification lets us read that as a very long time.
+NO_LIMIT = 86_400.0
 LONGEST_TEXT = 1_024
 LARGEST_COUNT = 2**31 - 1
 SIGNALS = ("traces", "metrics", "logs")

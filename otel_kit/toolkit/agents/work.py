@@ -258,9 +258,8 @@ def _heard(step: Callable[..., None], *arguments: Any) -> None:
 def _unmark(tokens: tuple[Token[Any], Token[Any]]) -> None:
     variables: tuple[ContextVar[Any], ContextVar[Any]] = (calls.current, current_agent)
     for variable, token in zip(variables, tokens, strict=True):
-        with contextlib.suppress(
-            ValueError
-        ):  # left in another context than it was entered, as a generator's may be
+        # It may be left in another context than it was entered, as a generator's.
+        with contextlib.suppress(ValueError):
             variable.reset(token)
 
 

@@ -102,7 +102,7 @@ def _behind(sessions: Any, asyncio: Any) -> Any:
     if isinstance(sessions, asyncio.async_sessionmaker):
         return _own_class(sessions)
     if isinstance(sessions, type) and issubclass(sessions, asyncio.AsyncSession):
-        return sessions.sync_session_class
+        return sessions.sync_session_class  # type: ignore[attr-defined]
     return None
 
 

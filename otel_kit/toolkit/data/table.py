@@ -157,23 +157,14 @@ class PandasTable:
 
     def outside(self, column: str, low: Any, high: Any) -> int:
         """See :class:`Table`."""
-        values = self._column(column).dropna()
-        try:
-            below = 0 if low is None else int((values < low).sum())
-            return below + (0 if high is None else int((values > high).sum()))
-        except Exception:  # one of them cannot be compared, or none
-            return sum(_is_outside(value, low, high) for value in values)
+        return _outside(self._column(column).dropna(), low, high)
 
     def newest(self, column: str) -> Any:
         """See :class:`Table`."""
         values = self._column(column).dropna()
-        return (
-            _plain(_newest(values))
-            if values.dtype == object
-            else _plain(values.max())
-            if len(values)
-            else None
-        )
+        if values.dtype == object:
+            return _plain(_newest(values))
+        return _plain(values.max()) if len(values) else None
 
 
 class PolarsTable:
@@ -205,16 +196,20 @@ class PolarsTable:
 
     def outside(self, column: str, low: Any, high: Any) -> int:
         """See :class:`Table`."""
-        values = self._column(column).drop_nulls()
-        try:
-            below = 0 if low is None else int((values < low).sum())
-            return below + (0 if high is None else int((values > high).sum()))
-        except Exception:  # they are of another kind than the limits
-            return sum(_is_outside(value, low, high) for value in values)
+        return _outside(self._column(column).drop_nulls(), low, high)
 
     def newest(self, column: str) -> Any:
         """See :class:`Table`."""
         return self._column(column).max()
+
+
+def _outside(values: Any, low: Any, high: Any) -> int:
+    """How many of a column are beyond a limit. It counts by itself where all of it can be compared."""
+    try:
+        below = 0 if low is None else int((values < low).sum())
+        return below + (0 if high is None else int((values > high).sum()))
+    except Exception:  # they are of another kind than the limits, or one of them is
+        return sum(_is_outside(value, low, high) for value in values)
 
 
 def _plain(value: Any) -> Any:
