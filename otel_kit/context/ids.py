@@ -20,8 +20,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from otel_kit import semconv
-from otel_kit.context.wrapped import wrap
-from otel_kit.errors import ArgumentError
+from otel_kit.context.wrapped import Around, Run, wrap
 
 _runtime = otel_context._RUNTIME_CONTEXT
 IdValue = str | bool | int | float
@@ -194,48 +193,35 @@ class bind:
         return _bind, (self._ids,)
 
     def _around(self, function: Any) -> Any:
-        kind: Any = type(function)
-        if issubclass(kind, staticmethod | classmethod):
-            return kind(self._around(function.__func__))
-        if issubclass(kind, type) or not callable(function):
-            raise ArgumentError("bind(function)", function, "a function or a method")
-        return wrap(function, self._begin, self._around)
+        return wrap(function, self._begin, self._around, by="bind(function)")
 
-    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Call:
-        call = _Call(bind(**self._ids))
-        if not steps:
-            call.__enter__()
-        return call
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Run:
+        return (_InSteps if steps else Around)(bind(**self._ids))
 
 
 def _bind(ids: Mapping[str, object]) -> bind:
     return bind(**ids)
 
 
-class _Call:
-    """One call of a function; of a generator, all of its steps."""
+class _InSteps:
+    """Ids that hold in the steps of a generator, not in between."""
 
-    __slots__ = ("_block", "_open")
+    __slots__ = ("_block",)
 
     def __init__(self, block: bind) -> None:
-        self._block, self._open = block, False
+        self._block = block
 
     def __enter__(self) -> None:
-        self._open = True
         self._block.__enter__()
 
     def __exit__(self, *exc: object) -> None:
-        self._open = False
         self._block.__exit__(None, None, None)
 
     def returned(self, result: object = None) -> None:
-        """It ended well."""
-        if self._open:
-            self.__exit__()
+        """The last step was it."""
 
     def raised(self, error: BaseException) -> None:
-        """It ended with an exception."""
-        self.returned()
+        """The last step was it."""
 
 
 class gather:

@@ -14,12 +14,13 @@ import inspect
 import keyword
 import types
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple, Protocol
 
 from otel_kit.context.headroom import OF_EMITTING, give_back, take
 from otel_kit.context.stand import Stand, stand_for
+from otel_kit.errors import ArgumentError
 
 MOST_SHAPES = 1000
 EVERY = 50  # calls inside of each other there is more room made on the stack
@@ -42,6 +43,28 @@ class Run(Protocol):
 
     def raised(self, error: BaseException) -> None:
         """It ended with an exception."""
+
+
+class Around:
+    """The run of a call that is inside of a context manager from its begin to its end."""
+
+    __slots__ = ("_block",)
+
+    def __init__(self, block: AbstractContextManager[Any]) -> None:
+        self._block = block
+        block.__enter__()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def returned(self, result: object = None) -> None:
+        """It ended well."""
+        self._block.__exit__(None, None, None)
+
+    def raised(self, error: BaseException) -> None:
+        """It ended with an exception."""
+        self._block.__exit__(type(error), error, error.__traceback__)
 
 
 class Begin(Protocol):
@@ -73,18 +96,28 @@ def wrap(
     begin: Begin,
     again: Callable[[Any], Any],
     *,
+    by: str,
     part: Switch = ALWAYS,
     awaiting: Callable[[Any, Any], Any] | None = None,
 ) -> Any:
     """Put a run around each call: sync, async, or with steps of a generator or async generator.
 
     Args:
-        target: the function, or another callable.
+        target: the function, another callable, or a static or class method.
         begin: begins a run.
-        again: does the same to another callable that stands for this one: bound to an object, or unpickled.
+        again: does the same to another callable that stands for this one: inside of it, bound to an object, or unpickled.
+        by: the decorator's argument, for the error.
         part: while it is off, calls go straight on.
         awaiting: what is awaited in place of what a coroutine function gave: of the run, and of that.
+
+    Raises:
+        ArgumentError: it is a class, or cannot be called.
     """
+    own: Any = type(target)
+    if issubclass(own, staticmethod | classmethod):
+        return own(again(target.__func__))
+    if issubclass(own, type) or not callable(target):
+        raise ArgumentError(by, target, "a function or a method")
     kind = _kind_of(target)
     if type(target) is FunctionType:
         shape = _shape_of(target.__code__)

@@ -12,8 +12,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import ProxyTracer, Span, Tracer
 
-from otel_kit.context.wrapped import name_of, wrap
-from otel_kit.errors import ArgumentError
+from otel_kit.context.wrapped import Around, name_of, wrap
 from otel_kit.signals.logs.values import is_a, text
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -118,14 +117,10 @@ class Block:
         return self._around(function)  # type: ignore[no-any-return]
 
     def _around(self, function: Any) -> Any:
-        if is_a(function, staticmethod | classmethod):
-            return type(function)(self._around(function.__func__))
-        if is_a(function, type) or not callable(function):
-            raise ArgumentError("span(function)", function, "a function or a method")
-        return wrap(function, self._begin, self._around)
+        return wrap(function, self._begin, self._around, by="span(function)")
 
-    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
-        return _Whole(self._open())
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Around:
+        return Around(self._open())
 
 
 class SpanBlock(Block):
@@ -141,50 +136,20 @@ class SpanBlock(Block):
         scope = next((scope for scope, tracer in _tracers.items() if tracer is self._tracer), "otel_kit")
         return _block_of, (scope, self._name, dict(self._attributes))
 
-    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Around:
         if not steps:
-            return _Whole(self._open())
+            return Around(self._open())
         return _InSteps(self._tracer.start_span(self._name, attributes=self._attributes))
 
 
-class _Run:
-    """One call of a function."""
-
-    __slots__ = ("_ends",)
-
-    def __init__(self, ends: AbstractContextManager[Any]) -> None:
-        self._ends = ends
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-    def returned(self, result: object = None) -> None:
-        """It ended well."""
-        self._ends.__exit__(None, None, None)
-
-    def raised(self, error: BaseException) -> None:
-        """It ended with an exception."""
-        self._ends.__exit__(type(error), error, error.__traceback__)
-
-
-class _Whole(_Run):
-    """With a span that is current from its begin to its end."""
-
-    __slots__ = ()
-
-    def __init__(self, block: AbstractContextManager[Span]) -> None:
-        self._ends = block
-        block.__enter__()
-
-
-class _InSteps(_Run):
-    """With the span of a generator, current in its steps, each of which begins and ends in one context."""
+class _InSteps(Around):
+    """The span of a generator is around it, and current in its steps, each of which begins and ends in one context."""
 
     __slots__ = ("_span", "_token")
 
     def __init__(self, span: Span) -> None:
-        self._ends = self._span = span
+        super().__init__(span)
+        self._span = span
 
     def __enter__(self) -> None:
         self._token = otel_context.attach(trace.set_span_in_context(self._span))

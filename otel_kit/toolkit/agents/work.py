@@ -24,8 +24,7 @@ from otel_kit.context.calls import Call
 from otel_kit.context.headroom import Room
 from otel_kit.context.parts import part
 from otel_kit.context.wrapped import wrap
-from otel_kit.errors import ArgumentError
-from otel_kit.signals.logs.values import is_a, plain, text
+from otel_kit.signals.logs.values import plain, text
 from otel_kit.toolkit.agents.figures import tracer
 
 if TYPE_CHECKING:
@@ -83,17 +82,12 @@ class Work:
         return self._around(function)  # type: ignore[no-any-return]
 
     def _around(self, function: Any) -> Any:
-        if is_a(function, staticmethod | classmethod):
-            return type(function)(self._around(function.__func__))
-        if is_a(function, type) or not callable(function):
-            raise ArgumentError("agent(function)", function, "a function or a method")
-
         def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run:
             piece = self.again()
             _heard(piece.given, function, args, kwargs)
             return (_InSteps if steps else _Run)(piece)
 
-        return wrap(function, begin, self._around, part=agents)
+        return wrap(function, begin, self._around, by="agent(function)", part=agents)
 
     # What the kinds of work say of themselves.
 

@@ -52,17 +52,13 @@ def measured(name: Any = None, /, *, slower_than: float | None = None) -> Any:
 
 
 def _wrapped(function: Any, name: str | None, slower_than: float | None) -> Any:
-    if is_a(function, staticmethod | classmethod):
-        return type(function)(_wrapped(function.__func__, name, slower_than))
-    if is_a(function, type) or not callable(function):
-        raise ArgumentError("measured", function, "a function or a method")
     plan = _plan_of(function, name, slower_than)
 
     def begin(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Work | None:
         return begun(plan, steps=steps)
 
     again = functools.partial(_wrapped, name=name, slower_than=slower_than)
-    return wrap(function, begin, again, part=code, awaiting=_Steps)
+    return wrap(function, begin, again, by="measured", part=code, awaiting=_Steps)
 
 
 def _plan_of(function: Any, name: str | None, slower_than: float | None) -> Plan:

@@ -13,8 +13,6 @@ from otel_kit import _guard
 from otel_kit.context.debugging import DEVELOPMENT, debugging
 from otel_kit.context.parts import part
 from otel_kit.context.wrapped import wrap
-from otel_kit.errors import ArgumentError
-from otel_kit.signals.logs.values import is_a
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,12 +32,8 @@ def debug_on_error(function: Function) -> Function:
     Raises:
         ArgumentError: it is no function.
     """
-    if is_a(function, staticmethod | classmethod):
-        made: Any = type(function)
-        return made(debug_on_error(function.__func__))  # type: ignore[attr-defined,no-any-return]
-    if is_a(function, type) or not callable(function):
-        raise ArgumentError("debug_on_error(function)", function, "a function")
-    return wrap(function, _begin, debug_on_error, part=_code)  # type: ignore[no-any-return]
+    by = "debug_on_error(function)"
+    return wrap(function, _begin, debug_on_error, by=by, part=_code)  # type: ignore[no-any-return]
 
 
 def _begin(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Run | None:

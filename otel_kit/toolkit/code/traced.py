@@ -137,7 +137,9 @@ def _traced_callable(target: Callable[..., Any], options: Options) -> Any:
     def begin_call(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Call | None:
         return begin(site, args, kwargs, steps=steps)
 
-    made = wrap(target, begin_call, functools.partial(_traced, options=options), part=_code)
+    made = wrap(
+        target, begin_call, functools.partial(_traced, options=options), by="traced(target)", part=_code
+    )
     if type(made) is FunctionType:
         _made.add(made)
     return made

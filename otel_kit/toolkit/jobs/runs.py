@@ -21,10 +21,9 @@ from otel_kit import _guard, semconv
 from otel_kit.context import bind, current_context
 from otel_kit.context.place import place_of
 from otel_kit.context.redacted import WITHHELD, redacted
-from otel_kit.context.wrapped import name_of, wrap
+from otel_kit.context.wrapped import Around, name_of, wrap
 from otel_kit.errors import ArgumentError
 from otel_kit.signals import get_tracer
-from otel_kit.signals.logs.values import is_a
 from otel_kit.toolkit.jobs import figures, running, stopping
 from otel_kit.toolkit.jobs.alive import identity
 from otel_kit.toolkit.jobs.config import difference, mapping_of, shown_config
@@ -360,38 +359,12 @@ class Run:
         return self._around(function)  # type: ignore[no-any-return]
 
     def _around(self, function: Any) -> Any:
-        if is_a(function, staticmethod | classmethod):
-            return type(function)(self._around(function.__func__))
-        if not callable(function) or is_a(function, type):
-            raise ArgumentError("run", function, "a function or a coroutine function")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise ArgumentError("run", name_of(function), "a function or a coroutine function, no generator")
-        return wrap(function, self._begin, self._around)
+        return wrap(function, self._begin, self._around, by="run")
 
-    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> _Call:
-        return _Call(Run(*self._arguments))
-
-
-class _Call:
-    """One call of a decorated function, which is a run."""
-
-    __slots__ = ("_run",)
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        run.__enter__()
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-    def returned(self, result: object = None) -> None:
-        """It ended well."""
-        self._run.__exit__(None, None, None)
-
-    def raised(self, error: BaseException) -> None:
-        """It ended with an exception."""
-        self._run.__exit__(type(error), error, error.__traceback__)
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, steps: bool) -> Around:
+        return Around(Run(*self._arguments))
 
 
 def run(
