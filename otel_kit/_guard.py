@@ -11,13 +11,13 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 
 REPORT_EVERY_SECONDS = 60.0
 
-_lock = threading.Lock()
-_counts: Counter[str] = Counter()
+_lock = threading.RLock()  # a signal's handler or a __del__ that fails interrupts its thread also in here
+_counts: defaultdict[str, int] = defaultdict(int)
 _next_report = 0.0
 _reraise = False
 _shown: Callable[[str], str] = str
@@ -93,7 +93,7 @@ def _one_line(error: BaseException) -> str:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,8 @@ class Figures:
             "Duration of HTTP server requests.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
-        self._lock, self._active = threading.Lock(), dict[tuple[str, str], int]()
+        # A signal's handler or a ``__del__`` that ends a request interrupts its thread also where it holds the lock.
+        self._lock, self._active = threading.RLock(), defaultdict[tuple[str, str], int](int)
         about = ("{request}", "Number of active HTTP server requests.")
         self._counter: metrics.UpDownCounter | None = None
         if scope == OURS:
@@ -53,7 +55,7 @@ class Figures:
             self._counter.add(change, _names((method, scheme)))
             return
         with self._lock:
-            self._active[method, scheme] = self._active.get((method, scheme), 0) + change
+            self._active[method, scheme] += change
 
     def _observe(self, _: metrics.CallbackOptions) -> Iterator[metrics.Observation]:
         for key, count in list(self._active.items()):

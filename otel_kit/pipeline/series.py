@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from threading import Lock, current_thread, main_thread
+from threading import Lock, RLock, current_thread, main_thread
 from time import time_ns
 from typing import Any
 
@@ -295,9 +295,8 @@ class Storage(MetricReaderStorage):
         known = self._instrument_view_instrument_matches.get(instrument)
         if known is None:
             with self._lock:
-                known = self._instrument_view_instrument_matches.get(instrument)
-                if known is None:
-                    known = self._instrument_view_instrument_matches[instrument] = self._streams(instrument)
+                made = self._streams(instrument)
+                known = self._instrument_view_instrument_matches.setdefault(instrument, made)
         return known
 
     def takers(self, instrument: Any, attributes: dict[str, Any]) -> list[Take | None]:
@@ -327,6 +326,9 @@ class Stream(_ViewInstrumentMatch):
         limits: how many series there may be.
         forgets: whether a collection empties it, so that the limit holds for each interval: synchronous deltas.
             Everything else needs its series to the end: a sum that started again would be wrong.
+
+    Its lock and those of its series may be taken again by the thread that holds them: a signal's handler or a ``__del__``
+    that measures interrupts that thread anywhere.
     """
 
     def __init__(self, view: View, instrument: Any, aggregations: Any, limits: Limits, forgets: bool) -> None:
@@ -335,6 +337,7 @@ class Stream(_ViewInstrumentMatch):
         self._kind = aggregations[type(instrument)] if isinstance(chosen, DefaultAggregation) else chosen
         self._reservoirs = reservoirs(view._exemplar_reservoir_factory)
         self._limits, self._forgets = limits, forgets
+        self._lock: Any = RLock()
         self._since: int | None = None
 
     def consume_measurement(self, measurement: Measurement, should_sample_exemplar: bool = True) -> None:
@@ -375,9 +378,10 @@ class Stream(_ViewInstrumentMatch):
         self, collection_aggregation_temporality: AggregationTemporality, collection_start_nanos: int
     ) -> list[Any] | None:
         with self._lock:
-            series = list(self._attributes_aggregation.values())
+            every = self._attributes_aggregation
             if self._forgets:
                 self._attributes_aggregation, self._since = {}, collection_start_nanos
+            series = list(every.values())
         points = (one.collect(collection_aggregation_temporality, collection_start_nanos) for one in series)
         return [point for point in points if point is not None] or None
 
@@ -388,9 +392,11 @@ class Stream(_ViewInstrumentMatch):
             self._limits.tell(f"the metric {self._name}", semconv.METRIC_OVERFLOW)
             key, attributes = _OVERFLOW_KEY, _OVERFLOW
         if key not in every:
-            every[key] = self._kind._create_aggregation(
+            made = self._kind._create_aggregation(
                 self._instrument, attributes, self._reservoirs, self._since or time_ns()
             )
+            made._lock = RLock()
+            every.setdefault(key, made)
         return every[key]
 
 

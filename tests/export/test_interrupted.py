@@ -34,6 +34,51 @@ def test_a_signal_handler_may_make_spans(run_program: RunProgram) -> None:
     assert done.stdout.startswith("done"), done.stderr
 
 
+def test_a_signal_handler_may_measure_serve_and_redact(run_program: RunProgram) -> None:
+    """A handler that does what the program is just doing hangs it, or something is counted wrongly."""
+    done = run_program(
+        """
+        import itertools, signal
+        from opentelemetry import metrics
+        from otel_kit import instrument
+        from otel_kit.pipeline.redact import counts
+        from otel_kit.testing import capture
+
+        def work():
+            number = next(numbers)
+            histogram.record(1.0)
+            counts.count("rule", "log")
+            environ = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/{number}"}
+            list(app(environ, lambda status, headers: None))
+
+        def interrupt(*_):
+            work()
+            interrupted.append(1)
+
+        def answer(environ, start_response):
+            start_response("200 OK", [])
+            return [b""]
+
+        interrupted = []
+        numbers = itertools.count()
+        with capture(instrument=()) as captured:
+            histogram, app = metrics.get_meter("m").create_histogram("m"), instrument.wsgi(answer)
+            signal.signal(signal.SIGALRM, interrupt)
+            for count in range(300):
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + count * 1e-6)
+                while len(interrupted) == count:
+                    work()
+            [point] = captured.metrics["m"].data.data_points
+            [active] = captured.metrics["http.server.active_requests"].data.data_points
+            [served] = captured.metrics["http.server.request.duration"].data.data_points
+        counted = {point.count, served.count, counts.redaction_counts()["rule", "log"]}
+        print(counted == {next(numbers)}, active.value)
+        """,
+        env=NOBODY,
+    )
+    assert done.stdout == "True 0\n", done.stderr
+
+
 def test_a_signal_handler_may_use_a_name_that_is_just_being_imported(run_program: RunProgram) -> None:
     """A signal handler that makes a span while the program uses ``otel_kit.span`` for the first time raises."""
     done = run_program(

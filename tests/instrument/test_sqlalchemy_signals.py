@@ -208,6 +208,22 @@ def test_transactions_are_spans_around_their_statements_on_request(
     assert not request.events
 
 
+def test_a_connection_that_is_lost_ends_its_transaction(captured: Captured, tmp_path: Path) -> None:
+    """A connection that nobody closed leaves its transaction's span open, or counts as used for ever."""
+    _sql.use(_sql.Sql(transactions="spans"))
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", pool_logging_name="lost")
+    engine.connect().execute(text("SELECT 1"))
+    gc.collect()
+    assert captured.span("TRANSACTION").attributes["otel_kit.db.transaction.outcome"] == "abandoned"
+    counts = {
+        point.attributes["db.client.connection.state"]: point.value
+        for point in points(captured, "db.client.connection.count")
+        if point.attributes["db.client.connection.pool.name"] == "lost"
+    }
+    assert counts == {"idle": 1, "used": 0}
+    engine.dispose()
+
+
 def test_a_commit_that_fails_is_an_error(captured: Captured, engine: Engine) -> None:
     """A transaction counts as committed though the database refused."""
     with engine.connect() as connection:

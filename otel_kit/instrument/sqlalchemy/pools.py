@@ -27,7 +27,7 @@ from otel_kit.instrument.sqlalchemy.state import State
 KEY = "_otel_kit_pool"
 IDLE, USED = "idle", "used"
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # connections also come back from within a __del__
 _watched: WeakSet[Watched] = WeakSet()
 
 

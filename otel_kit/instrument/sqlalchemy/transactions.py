@@ -28,6 +28,7 @@ MOST_EVENTS = 32
 
 SPAN = "TRANSACTION"  # its name
 BEGIN, COMMIT, ROLLBACK, ERROR = "begin", "commit", "rollback", "error"
+ABANDONED = "abandoned"
 
 
 class Transaction:
@@ -39,6 +40,11 @@ class Transaction:
         self.span, self.statements = span, 0
         self.context: Context | None = None if span is None else set_span_in_context(span)
         self.began = perf_counter()
+
+    def __del__(self) -> None:
+        """It goes with its connection: a program that lost that while it was open ends its span in no other way."""
+        if self.span is not None:
+            _tell(self, ABANDONED)
 
 
 def parent(conn: Any) -> Context | None:
@@ -111,21 +117,25 @@ def ending(original: Callable[..., None], outcome: str) -> Callable[..., None]:
 def ended(conn: Any, outcome: str) -> None:
     """The transaction is over; nothing happens where none is open."""
     transaction: Transaction | None = conn.__dict__.pop(KEY, None)
-    if transaction is None:
-        return
+    if transaction is not None:
+        _tell(transaction, outcome)
+
+
+def _tell(transaction: Transaction, outcome: str) -> None:
     try:
         attributes: dict[str, Any] = {
             semconv.DB_TRANSACTION_OUTCOME: outcome,
             semconv.DB_TRANSACTION_STATEMENTS: transaction.statements,
         }
-        if transaction.span is None:
+        span, transaction.span = transaction.span, None
+        if span is None:
             attributes[semconv.DB_TRANSACTION_DURATION] = perf_counter() - transaction.began
             _event(_current_span(), outcome, attributes)
             return
-        transaction.span.set_attributes(attributes)
+        span.set_attributes(attributes)
         if outcome == ERROR:
-            transaction.span.set_status(StatusCode.ERROR)
-        transaction.span.end()
+            span.set_status(StatusCode.ERROR)
+        span.end()
     except Exception as error:
         _guard.contained("instrument.sqlalchemy", error)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
+from collections import defaultdict
 
-_lock = threading.Lock()
-_counts: Counter[tuple[str, str]] = Counter()
+_lock = threading.RLock()  # a signal's handler or a __del__ that emits interrupts its thread also in here
+_counts: defaultdict[tuple[str, str], int] = defaultdict(int)
 
 
 def count(rule: str, surface: str, times: int = 1) -> None:
@@ -24,7 +24,7 @@ def redaction_counts() -> dict[tuple[str, str], int]:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
