@@ -162,7 +162,7 @@ def lines(rows: list[Row]) -> Iterable[str]:
 
 def in_words(name: str, value: Any) -> str:
     """A value as a person reads it."""
-    from otel_kit.setup.shown import in_bytes, in_seconds
+    from otel_kit.setup.shown import in_unit
     from otel_kit.setup.table import BY_NAME
 
     if value is None or value == () or value == {}:
@@ -173,8 +173,7 @@ def in_words(name: str, value: Any) -> str:
         return ", ".join(f"{key}={item}" for key, item in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    show = {"s": in_seconds, "By": in_bytes}.get(BY_NAME[name].kind.unit, str)
-    return show(value)
+    return in_unit(BY_NAME[name].kind, value)
 
 
 def escaped(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_kit.setup.shown import in_bytes
+from otel_kit.setup.shown import in_unit
 from otel_kit.setup.table import GROUPS, Setting
 
 INTRODUCTION = """\
@@ -63,9 +63,8 @@ def _default(setting: Setting) -> str:
         return f"as `{setting.general}`"
     if setting.name == "service_name":
         return "`unknown_service:` and the executable's name"
-    if setting.kind.unit == "By" and setting.default:
-        return in_bytes(setting.default)
-    return _in_words(setting.default) + (" s" if setting.kind.unit == "s" and setting.default else "")
+    has_unit = setting.kind.unit and setting.default
+    return in_unit(setting.kind, setting.default) if has_unit else _in_words(setting.default)
 
 
 def _in_words(value: Any) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
+from otel_kit._imports import late
 from otel_kit.setup.urls import MASK, is_url, masked_url
 from otel_kit.setup.values import ATTRIBUTES, ENDPOINTS, HEADERS, NO_LIMIT, RULES, Headers, Kind
 
@@ -49,10 +50,8 @@ def used(kind: Kind, value: Any) -> Any:
     """The value that is used instead, for the same message."""
     if value in (None, (), {}):
         return Shown("the default" if kind is ENDPOINTS else "none")
-    if kind.unit == "s":
-        return Shown(in_seconds(value))
-    if kind.unit == "By":
-        return Shown(in_bytes(value))
+    if kind.unit:
+        return Shown(in_unit(kind, value))
     if isinstance(value, bool):
         return Shown(str(value).lower())
     return (
@@ -60,20 +59,30 @@ def used(kind: Kind, value: Any) -> Any:
     )
 
 
-def in_seconds(value: float) -> str:
-    """A time, as a person reads it."""
+def in_unit(kind: Kind, value: Any) -> str:
+    """A value with the unit of its kind, as a person reads it."""
+    return _IN_UNIT.get(kind.unit, str)(value)
+
+
+def _in_seconds(value: float) -> str:
     return "no limit" if value == NO_LIMIT else f"{value:g} s"
 
 
-def in_bytes(value: int) -> str:
-    """A number of bytes, and beside it in a unit that a person can read."""
+def _in_bytes(value: int) -> str:
     unit, size = next(((unit, size) for unit, size in _UNITS if value >= size), ("", 1))
     return f"{value} ({value / size:.4g} {unit})" if unit else str(value)
 
 
+def _in_days(value: int) -> str:
+    return f"{value} days"
+
+
+_IN_UNIT: dict[str, Callable[[Any], str]] = {"s": _in_seconds, "By": _in_bytes, "d": _in_days}
+
+
 def _redacted(value: Any) -> Any:
     """A mapping or a text of attributes as it would leave the process, whatever the settings say of redaction."""
-    redact = import_module("otel_kit.pipeline.redact")
+    redact = late("otel_kit.pipeline.redact")
     return redact.Redactor(redact.Rules()).value("", value, "settings")
 
 

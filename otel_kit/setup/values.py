@@ -174,7 +174,7 @@ def count(low: int = 0) -> Kind:
     return Kind(f"a whole number, {low} or more", check, lambda text: check(_integer(text)))
 
 
-BYTES = count()._replace(unit="By")
+BYTES, DAYS = count()._replace(unit="By"), count()._replace(unit="d")
 
 
 def _ratio(value: Any) -> float:

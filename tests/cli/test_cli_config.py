@@ -52,14 +52,14 @@ def test_help_describes_every_setting(capsys: pytest.CaptureFixture[str]) -> Non
     assert expected - words == set()
 
 
-def test_bytes_are_shown_in_a_unit_too(
+def test_sizes_and_ages_are_shown_in_a_unit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A size has to be worked out from a number of eight digits."""
+    """A size has to be worked out from a number of eight digits, or an age be guessed to be one of days."""
     monkeypatch.setenv("OTEL_KIT_CAPTURE_BODY", "1500")
     main(["config"])
     out = capsys.readouterr().out
-    for shown in ("52428800 (50 MiB)", "1073741824 (1 GiB)", "1500 (1.465 KiB)"):
+    for shown in ("52428800 (50 MiB)", "1073741824 (1 GiB)", "1500 (1.465 KiB)", "30 days"):
         assert shown in out
 
 
