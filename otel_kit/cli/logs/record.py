@@ -99,6 +99,10 @@ class Line:
         return stamp_of(self.raw).decode()
 
 
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 class Field:
     """What a name in a query means: a short name, or an attribute by its whole name or the end of it.
 
@@ -124,9 +128,8 @@ class Field:
             return line.stamp[: self._slice] or None
         value = self._own(line)
         if value is None and self._scaled:
-            value = self._scaled.of(line)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            return value * _SCALES[self.name[-3:]] if number else None
+            number = _number(self._scaled.of(line))
+            return None if number is None else number * self.scale()
         return value
 
     def _own(self, line: Line) -> Any:
@@ -140,12 +143,11 @@ class Field:
         seen = self._glimpse(raw)
         if seen is None:
             number = self._scaled.number(raw) if self._scaled else None
-            return None if number is None else number * _SCALES[self.name[-3:]]
+            return None if number is None else number * self.scale()
         try:
             return float(seen)  # text has its quotes, and is none
         except ValueError:
-            value = self.of(Line(raw))
-            return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+            return _number(self.of(Line(raw)))
 
     def mark(self, raw: bytes) -> bytes | str | None:
         """What tells a line's value from others, and :meth:`text` understands: it costs less than the value."""

@@ -62,7 +62,9 @@ def named_files(arguments: Iterable[str]) -> list[Path]:
 
 
 def _of_directory(directory: Path) -> list[Path]:
-    every = sorted(path for path in directory.rglob("*.jsonl*") if _LINES.fullmatch(path.name))
+    # Not rglob, which raises up to 3.12 where a folder is deleted meanwhile.
+    found = (Path(folder, name) for folder, _, names in os.walk(directory) for name in names)
+    every = sorted(path for path in found if _LINES.fullmatch(path.name))
     return [path for path in every if path.parent == directory and path.name.startswith("app.")] or every
 
 

@@ -107,10 +107,9 @@ class Journal:
         with open(os.dup(fd), "rb") as stream:
             stream.seek(0)
             data = stream.read()
-        if data.endswith(_line(COMPLETE)):
-            data = data[:1]
-        for line in data.split(b"\n"):
-            self._take(line)
+        if not data.endswith(_line(COMPLETE)):
+            for line in data.split(b"\n"):
+                self._take(line)
         self._torn = bool(data) and not data.endswith(b"\n")
         if data and not self.states:  # complete: this is a new beginning
             os.ftruncate(fd, 0)
