@@ -111,11 +111,13 @@ def _lines(found: list[dict[str, Any]], paint: Any, columns: int) -> Iterator[st
 
     colors = {"running": "36", "finished": "32", "failed": "31", "died": "31", "stuck": "31"}
     names = min(LONGEST_NAME, max((len(printable(each["name"])) for each in found), default=0))
+    ids = max((len(each["id"]) for each in found), default=0)  # a batch without a run has none
     for each in found:
         status = paint(colors.get(each["status"], "33"), f"{each['status']:<11}")
-        took = f"  {in_time(each['duration_seconds'])}" if each.get("duration_seconds") is not None else ""
-        pid = f"  pid {each['process'].get('pid')}" if each["outcome"] == "running" else ""
-        yield f"{status} {paint('1', printable(each['name']).ljust(names))}  {each['id']}{pid}{took}".rstrip()
+        name = paint("1", printable(each["name"]).ljust(names))
+        took = in_time(each["duration_seconds"]) if each.get("duration_seconds") is not None else ""
+        pid = f"pid {each['process'].get('pid')}" if each["outcome"] == "running" else ""
+        yield f"{status} {'  '.join(filter(None, (name, each['id'].ljust(ids), pid, took)))}"
         for progress in each["progress"]:
             idle = idle_seconds(progress)
             still = f"  nothing for {in_time(idle)}" if each["outcome"] == "running" and idle > 10 else ""

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import otel_kit
+from otel_kit.cli import main
 from otel_kit.toolkit.jobs.index import Index
 from otel_kit.toolkit.jobs.output import Rotating, job_logs
 from otel_kit.toolkit.jobs.watching import states
@@ -150,6 +152,22 @@ def test_the_life_of_a_job_in_the_background(tmp_path: Path, kit: Any) -> None:
     )
     assert kit("runs", "logs", "nightly").stdout.startswith("hello\n")
     assert status(kit)["nightly"]["status"] == "stopped"
+
+
+def test_what_runs_is_shown_in_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A batch that belongs to no run has its pid where others have their id."""
+    monkeypatch.chdir(tmp_path)
+    with otel_kit.batch("years", range(3)) as years:
+        next(iter(years))
+        with otel_kit.run("nightly"):
+            until(lambda: list((tmp_path / "logs/progress").glob("*.json")))
+            capsys.readouterr()
+            assert main(["status"]) == 0
+            lines = [line for line in capsys.readouterr().out.splitlines() if " pid " in line]
+    assert len(lines) == 2
+    assert len({line.index(" pid ") for line in lines}) == 1
 
 
 def test_a_killed_job_has_died_and_a_silent_one_is_stuck(tmp_path: Path, kit: Any) -> None:
