@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from opentelemetry import context as otel_context
 from opentelemetry._logs import Logger as APILogger
 from opentelemetry._logs import LoggerProvider as APILoggerProvider
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -20,17 +19,14 @@ from opentelemetry.sdk._logs import LogRecordLimits, LogRecordProcessor, ReadWri
 from opentelemetry.sdk._logs._internal._exceptions import _get_exception_attributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace.propagation import _SPAN_KEY
+from opentelemetry.trace.propagation import _SPAN_KEY, get_current_span
 
 from otel_kit import _guard, semconv
 from otel_kit.export.batch import Batcher, flush_all
 from otel_kit.export.outcome import UNENCODABLE
 from otel_kit.export.span import Span
 
-_runtime = otel_context._RUNTIME_CONTEXT
-_EMPTY = {**LogRecord(context=Context()).__dict__, "observed_timestamp": None}
-# A record that names another span is none of those that are made here.
-_WITHIN_A_SPAN = _EMPTY.keys() - {"trace_id", "span_id", "trace_flags"}
+_NOTHING = Context()
 # 100,000 logger names must not cost 100 MB: past this many, a logger is made anew for each call.
 MOST_LOGGERS = 10_000
 
@@ -44,6 +40,7 @@ class Record(ReadWriteLogRecord):
 
     dropped = 0
     wanted = True  # a step that finds it superfluous says so here
+    owns_attributes = True  # nobody else has them: a step may change them in place
 
     def __init__(
         self, record: LogRecord, resource: Resource, scope: InstrumentationScope, limits: LogRecordLimits
@@ -118,63 +115,80 @@ class Logger(APILogger):
         if not inside.sinks:
             return
         try:
-            writable = self._writable(record, fields, inside)
-            for step in inside.steps:
-                step.on_emit(writable)
-            if isinstance(writable, Record):
-                writable.limit()
-                # It is described by now. Its traceback would keep the locals of every frame while the record waits.
-                writable.log_record.exception = None
-                if not writable.wanted:
-                    return
+            writable = self._writable(LogRecord(**fields) if record is None else record, inside)
         except Exception as error:
-            inside.lost(UNENCODABLE)
-            _guard.contained("logs.emit", error)
-            return
-        for sink in inside.sinks:
-            try:
-                sink.on_emit(writable)
-            except Exception as error:
-                _guard.contained("logs.sink", error)
-
-    def _writable(
-        self, record: LogRecord | None, fields: dict[str, Any], inside: Inside
-    ) -> ReadWriteLogRecord:
-        if record is None:
-            record = _made(fields)
-        elif isinstance(record, ReadWriteLogRecord):
-            return record
+            _lose(inside, error)
         else:
-            record = _copy(record)
+            _pass_on(writable, inside)
+
+    def take(
+        self,
+        timestamp: int,
+        observed: int,
+        context: Context,
+        severity_number: SeverityNumber,
+        severity_text: str,
+        body: Any,
+        attributes: dict[str, Any],
+        event_name: str | None,
+        exception: BaseException | None,
+    ) -> None:
+        """Emit a record, given by all of its fields: what the API's constructor makes in ten calls. Never raises."""
+        inside = self._provider.inside
+        if not inside.sinks:
+            return
+        try:
+            span = context.get(_SPAN_KEY)
+            leads_to = span._context if type(span) is Span else get_current_span(context).get_span_context()
+            made = LogRecord.__new__(LogRecord)
+            made.timestamp, made.observed_timestamp, made.context = timestamp, observed, context
+            # A context is a tuple; its properties are calls.
+            made.trace_id, made.span_id, _, made.trace_flags, _, _ = leads_to
+            made.severity_text, made.severity_number, made.body = severity_text, severity_number, body
+            made.attributes, made.event_name, made.exception = attributes, event_name, exception
+            writable = self._own(made, inside)
+        except Exception as error:
+            _lose(inside, error)
+        else:
+            _pass_on(writable, inside)
+
+    def _writable(self, record: LogRecord, inside: Inside) -> ReadWriteLogRecord:
+        # The caller may keep and change its record.
+        return record if isinstance(record, ReadWriteLogRecord) else self._own(_copy(record), inside)
+
+    def _own(self, record: LogRecord, inside: Inside) -> Record:
         if record.exception is not None:
             described = _described(record.exception)
             record.attributes = {**described, **record.attributes} if record.attributes else described
         return Record(record, inside.resource, self._scope, inside.limits)
 
 
-def _made(fields: dict[str, Any]) -> LogRecord:
-    """What the API's constructor makes; that one needs six calls to find a span of ours."""
-    context = fields.get("context") or _runtime.get_current()
-    span = context.get(_SPAN_KEY)
-    if type(span) is not Span or not fields.keys() <= _WITHIN_A_SPAN:
-        return LogRecord(**fields)
-    leads_to = span._context
-    record = LogRecord.__new__(LogRecord)
-    record.__dict__.update(_EMPTY)
-    record.__dict__.update(fields)
-    record.context = context
-    record.trace_id, record.span_id, record.trace_flags = (
-        leads_to.trace_id,
-        leads_to.span_id,
-        leads_to.trace_flags,
-    )
-    observed = fields.get("observed_timestamp")
-    record.observed_timestamp = time.time_ns() if observed is None else observed
-    return record
+def _pass_on(writable: ReadWriteLogRecord, inside: Inside) -> None:
+    try:
+        for step in inside.steps:
+            step.on_emit(writable)
+        if isinstance(writable, Record):
+            writable.limit()
+            # It is described by now. Its traceback would keep the locals of every frame while the record waits.
+            writable.log_record.exception = None
+            if not writable.wanted:
+                return
+    except Exception as error:
+        _lose(inside, error)
+        return
+    for sink in inside.sinks:
+        try:
+            sink.on_emit(writable)
+        except Exception as error:
+            _guard.contained("logs.sink", error)
+
+
+def _lose(inside: Inside, error: Exception) -> None:
+    inside.lost(UNENCODABLE)
+    _guard.contained("logs.emit", error)
 
 
 def _copy(record: LogRecord) -> LogRecord:
-    """The caller may keep and change its record."""
     copy = LogRecord.__new__(LogRecord)
     copy.__dict__.update(record.__dict__)
     return copy
@@ -232,6 +246,8 @@ class LogQueue(LogRecordProcessor):
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queue the record for each endpoint."""
+        if isinstance(log_record, Record):
+            log_record.log_record.context = _NOTHING  # its own would keep all that was current while it waits
         for batcher in self._batchers:
             batcher.put(log_record)
 

@@ -23,7 +23,7 @@ class SpanQueue(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span."""
         context = span.context
-        if context is not None and context.trace_flags & 1:
+        if context is not None and context[3] & 1:  # its flags; the property is a call
             for batcher in self._batchers:
                 batcher.put(span)
 

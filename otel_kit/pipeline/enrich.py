@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
@@ -30,8 +32,8 @@ class LogEnricher(LogRecordProcessor):
         """Set the ids that are not among the record's own attributes."""
         record = log_record.log_record
         if ids := context.attributes(record.context):
-            given = record.attributes
-            if type(given) is not BoundedAttributes:
+            given: Any = record.attributes
+            if not getattr(log_record, "owns_attributes", False) and type(given) is not BoundedAttributes:
                 # A dict may be the caller's own, which must not change. Its values are cleaned by the next step.
                 given = record.attributes = dict(given if type(given) is dict else clean_attributes(given))
             for name, value in ids.items():

@@ -29,7 +29,8 @@ def is_wanted(chosen: sdk.ExemplarFilter, taken: Any) -> bool:
     if type(chosen) is not sdk.TraceBasedExemplarFilter:
         return chosen.should_sample(taken.value, taken.time_unix_nano, taken.attributes, taken.context)
     span: Any = taken.context.get(_SPAN_KEY)
-    return span is not None and span.get_span_context().trace_flags & 1 == 1
+    # A span's context is a tuple; its properties are calls.
+    return span is not None and span.get_span_context()[3] & 1 == 1
 
 
 class Reservoir(sdk.ExemplarReservoir):
@@ -60,10 +61,8 @@ class Reservoir(sdk.ExemplarReservoir):
             self._kept[place] = value, time_unix_nano, attributes, None, None
         else:
             # The ids alone: the span would be kept with all that it holds.
-            leads_to = span.get_span_context()
-            self._kept[place] = (
-                value, time_unix_nano, attributes, leads_to.span_id or None, leads_to.trace_id or None,
-            )  # fmt: skip
+            trace_id, span_id, *_ = span.get_span_context()
+            self._kept[place] = value, time_unix_nano, attributes, span_id or None, trace_id or None
 
     def collect(self, point_attributes: Any) -> list[sdk.Exemplar]:
         """What was kept, without the attributes that the point has anyhow; and begin anew."""

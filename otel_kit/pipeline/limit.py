@@ -66,7 +66,9 @@ class LogLimiter(LogRecordProcessor):
         """Clean all fields in place."""
         record = log_record.log_record
         record.body = clean_value(record.body)
-        record.attributes = _clean_own(record.attributes)
+        cleaned = clean_attributes(record.attributes)
+        if cleaned is not record.attributes or not getattr(log_record, "owns_attributes", False):
+            record.attributes = _apart(record.attributes, cleaned)
         if record.severity_text is not None:
             record.severity_text = clean_text(record.severity_text, LONGEST_NAME)
         if record.event_name is not None:
@@ -74,10 +76,11 @@ class LogLimiter(LogRecordProcessor):
         observed = record.observed_timestamp
         if type(observed) is not int or not 0 <= observed < _UINT64:
             observed = record.observed_timestamp = 0
-        if record.timestamp is not None:
+        if record.timestamp is not None and record.timestamp is not observed:
             record.timestamp = _time(record.timestamp, observed)
-        if record.trace_id != 0 or record.span_id != 0:
-            record.trace_id, record.span_id = _id(record.trace_id, _UINT128), _id(record.span_id, _UINT64)
+        trace_id, span_id = record.trace_id, record.span_id
+        if trace_id != 0 or span_id != 0:
+            record.trace_id, record.span_id = _id(trace_id, _UINT128), _id(span_id, _UINT64)
         if type(record.trace_flags) is not TraceFlags and not _id(record.trace_flags, _UINT32):
             record.trace_flags = _NO_FLAGS
         log_record.instrumentation_scope = clean_scope(log_record.instrumentation_scope)
@@ -92,9 +95,8 @@ class LogLimiter(LogRecordProcessor):
         return True
 
 
-def _clean_own(attributes: Any) -> Any:
-    """Clean attributes; a container that counts what was dropped is kept."""
-    cleaned = clean_attributes(attributes)
+def _apart(attributes: Any, cleaned: Mapping[str, Any]) -> Any:
+    """Clean attributes that are nobody else's; a container that counts what was dropped is kept."""
     if type(attributes) is not BoundedAttributes:
         return dict(cleaned)  # it may be the caller's own, which may change later
     return attributes if cleaned is attributes else _counting(cleaned, attributes.dropped)

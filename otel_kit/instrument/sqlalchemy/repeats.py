@@ -6,6 +6,7 @@ on, which spares spans that do nothing of the kind; the first two count for the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.trace import Span
@@ -36,7 +37,7 @@ class Place:
 
     __slots__ = ("attributes", "count", "relationship", "total")
 
-    def __init__(self, attributes: dict[str, Any], relationship: str, count: int, total: float) -> None:
+    def __init__(self, attributes: Mapping[str, Any], relationship: str, count: int, total: float) -> None:
         self.attributes, self.relationship, self.count, self.total = attributes, relationship, count, total
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from time import time_ns
 from typing import Any
 
@@ -56,6 +57,17 @@ state = _State()
 _depth = _Depth()
 _scopes: dict[str, tuple[Callable[..., None], bool]] = {}
 _severities: dict[int, tuple[SeverityNumber, str, str]] = {}
+_FIELDS = (
+    "timestamp",
+    "observed_timestamp",
+    "context",
+    "severity_number",
+    "severity_text",
+    "body",
+    "attributes",
+    "event_name",
+    "exception",
+)
 # Counted under Python's names of the levels.
 _COUNTED = {"WARN": "warning", "FATAL": "critical"}
 
@@ -151,7 +163,7 @@ def emit(
                 event_name=event_name,
             )
     now = time_ns()
-    emit_by, is_careful = _scopes.get(name) or _scope(name)
+    take, is_careful = _scopes.get(name) or _scope(name)
     if not is_careful:
         attributes = plain_attributes(attributes)
     context = _runtime.get_current()
@@ -165,16 +177,16 @@ def emit(
         body = body.rstrip("\r\n")
     depth, _depth.value = _depth.value, _CLOSED
     try:
-        emit_by(
-            timestamp=now if timestamp is None else timestamp,
-            observed_timestamp=now,
-            context=set_value(SHOWN_KEY, True, context) if shown else context,
-            severity_number=number,
-            severity_text=level_name or known_name,
-            body=body,
-            attributes=attributes,
-            event_name=event_name,
-            exception=exception,
+        take(
+            now if timestamp is None else timestamp,
+            now,
+            set_value(SHOWN_KEY, True, context) if shown else context,
+            number,
+            level_name or known_name,
+            body,
+            attributes,
+            event_name,
+            exception,
         )
     finally:
         _depth.value = depth
@@ -197,10 +209,16 @@ def _scope(name: str) -> tuple[Callable[..., None], bool]:
         logger = get_logger(name) if len(_scopes) < MAX_SCOPES else get_logger(name, attributes={})
     finally:
         _depth.value = depth
-    found = logger.emit, not type(logger).__module__.startswith("opentelemetry.")
+    is_careful = not type(logger).__module__.startswith("opentelemetry.")
+    found = getattr(logger, "take", None) or partial(_hand, logger.emit), is_careful
     if len(_scopes) < MAX_SCOPES:
         _scopes[name] = found
     return found
+
+
+def _hand(emit_by: Callable[..., None], *fields: Any) -> None:
+    """What :func:`emit` knows, to a logger that is none of ours."""
+    emit_by(**dict(zip(_FIELDS, fields, strict=True)))
 
 
 def _speaks(exception: BaseException) -> bool:
