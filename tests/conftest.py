@@ -63,14 +63,14 @@ def the_program_is_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def run_program(tmp_path: Path) -> RunProgram:
-    """Run Python source as a program of its own: ``run_program(source, *args, env={}, options=(), timeout=30)``."""
+    """Run Python source as a program of its own: ``run_program(source, *args, env={}, options=(), timeout=120)``."""
 
     def run(
         source: str,
         *args: str,
         env: dict[str, str] | None = None,
         options: tuple[str, ...] = (),
-        timeout: float = 30,
+        timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "program.py"
         path.write_text(textwrap.dedent(source), encoding="utf-8")
