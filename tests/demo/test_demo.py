@@ -54,7 +54,9 @@ def start(endpoint: str, seconds: float, *options: str, **settings: str) -> subp
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "DEMO_SECONDS": str(seconds),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "OTEL_KIT_SQL_SLOW_QUERY": "60000",  # this machine may be slow, and says so in a record of its own
+            # This machine may be slow, and says so in records of its own.
+            "OTEL_KIT_SQL_SLOW_QUERY": "60000",
+            "OTEL_KIT_SLOW_CALLBACK": "60000",
             **settings,
         },
         stdin=subprocess.DEVNULL,
@@ -66,7 +68,7 @@ def start(endpoint: str, seconds: float, *options: str, **settings: str) -> subp
 
 def finish(process: subprocess.Popen[str], report: Path | None = None) -> Run:
     try:
-        out, err = process.communicate(timeout=50)
+        out, err = process.communicate(timeout=150)
     finally:
         process.kill()
     written = json.loads(report.read_text()) if report else {}
@@ -97,12 +99,12 @@ def interrupted() -> Run:
     """Ended by SIGTERM, with a wrong setting; no service is left."""
     with receiving() as receiver:
         process = start(receiver.http, 300, OTEL_BSP_SCHEDULE_DELAY="100", OTEL_TRACES_SAMPLER="some")
-        assert receiver.wait_for(spans=5, timeout=30)
+        assert receiver.wait_for(spans=5, timeout=120)
         services = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         run = finish(process)
     assert len(services) == 2
-    assert not psutil.wait_procs(services, timeout=5)[1]
+    assert not psutil.wait_procs(services, timeout=30)[1]
     return run
 
 
@@ -345,7 +347,7 @@ def test_services_do_not_outlive_a_killed_demo(receiver: Receiver) -> None:
     """A service goes on after the demo was killed."""
     receiver.clear()
     process = start(receiver.http, 300, OTEL_BSP_SCHEDULE_DELAY="100")
-    assert receiver.wait_for(spans=5, timeout=30)
+    assert receiver.wait_for(spans=5, timeout=120)
     services = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
