@@ -154,11 +154,15 @@ class _Walk:
     def take(self, item: Any) -> bool:
         """An item came; whether it is to be worked on."""
         self._index += 1
-        entry = self.book.entry(self._index, item)
-        if entry is None:
-            return False
-        entry.attempts = 1
-        self.book.begin(entry)
+        try:
+            entry = self.book.entry(self._index, item)
+            if entry is None:
+                return False
+            entry.attempts = 1
+            self.book.begin(entry)
+        except BaseException as error:
+            self.end(FAILED, error)
+            raise
         self._entry = entry
         return True
 
@@ -219,7 +223,7 @@ class _Items(Generic[Item]):
             except BaseException as error:
                 walk.end(FAILED, error)
                 raise
-            if _taken(walk, item):
+            if walk.take(item):
                 return item
 
     def __del__(self) -> None:
@@ -252,21 +256,13 @@ class _AsyncItems(Generic[Item]):
             except BaseException as error:
                 walk.end(FAILED, error)
                 raise
-            if _taken(walk, item):
+            if walk.take(item):
                 return item
 
     def __del__(self) -> None:
         if not self._walk.held and self._walk.book.is_open:
             self._walk.leave(None)
         self._walk.book.go_back()
-
-
-def _taken(walk: _Walk, item: Any) -> bool:
-    try:
-        return walk.take(item)
-    except BaseException as error:
-        walk.end(FAILED, error)
-        raise
 
 
 def check_name(argument: str, name: object) -> None:

@@ -12,6 +12,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import Span, StatusCode, set_span_in_context
 
 from otel_kit import _guard, semconv
+from otel_kit._facts import Facts
 from otel_kit.context import current_context
 from otel_kit.context.before import Before
 from otel_kit.errors import ArgumentError
@@ -39,6 +40,7 @@ class Entry:
         index: its place among the items.
         item: itself.
         id: in the journal; empty where there is none.
+        label: what it is called there.
         was_in_doubt: an earlier process was at it when it was cut off.
         attempts: how often it was tried.
     """
@@ -50,18 +52,20 @@ class Entry:
         "id",
         "index",
         "item",
+        "label",
         "span",
-        "started",
         "was_in_doubt",
     )
 
-    def __init__(self, index: int, item: Any, id_: str) -> None:
-        self.index, self.item, self.id = index, item, id_
-        self.was_in_doubt = False
+    def __init__(
+        self, index: int, item: Any, id_: str = "", label: str = "", was_in_doubt: bool = False
+    ) -> None:
+        self.index, self.item, self.id, self.label = index, item, id_, label
+        self.was_in_doubt = was_in_doubt
         self.attempts = 0
+        self.began = 0.0
         self.span: Span | None = None
         self.current: Any = None  # what makes the span the current one
-        self.began, self.started = 0.0, 0
 
 
 class Book:
@@ -97,9 +101,9 @@ class Book:
         self._open = False
         self._journal: Journal | None = None
         self._named = {semconv.BATCH_NAME: name}
-        self._done_as = {**self._named, semconv.BATCH_ITEM_OUTCOME: "done"}
-        self._failed_as = {**self._named, semconv.BATCH_ITEM_OUTCOME: "failed"}
-        self._spans = 0
+        self._done_as = Facts({**self._named, semconv.BATCH_ITEM_OUTCOME: "done"})
+        self._failed_as = Facts({**self._named, semconv.BATCH_ITEM_OUTCOME: "failed"})
+        self._begun, self._next_span = 0, 1
         self._span: Span | None = None
         self.context: Any = None
         self._before: Before | None = None
@@ -154,7 +158,7 @@ class Book:
         self.in_doubt = list(journal.labels.values())[:MOST_NAMED]
         if hasattr(self._items, "__len__") and iter(self._items) is not self._items:
             seen: dict[str, int] = {}
-            states = [journal.states.get(self._id(item, seen)) for item in self._items]
+            states = [journal.states.get(_id(self._known(item), seen)) for item in self._items]
         else:
             states = list(journal.states.values())
         done, failed = states.count(DONE), states.count(FAILED)
@@ -265,20 +269,14 @@ class Book:
     def entry(self, index: int, item: Any) -> Entry | None:
         """An item's turn has come: None where it is done already. Raises ArgumentError as :meth:`open`."""
         if self._journal is None:
-            return Entry(index, item, "")
-        id_ = self._id(item, self._seen)
+            return Entry(index, item)
+        known = self._known(item)
+        id_ = _id(known, self._seen)
         state = self._journal.states.get(id_)
         if state == DONE or (state == FAILED and not self._retry_failed):
             return None
-        entry = Entry(index, item, id_)
-        entry.was_in_doubt = state == BEGUN
-        return entry
-
-    def _id(self, item: Any, seen: dict[str, int]) -> str:
-        known = self._known(item)
-        occurrence = seen.get(known, 0)
-        seen[known] = occurrence + 1
-        return item_id(known, occurrence)
+        label = item if self._key is None and type(item) is str else known
+        return Entry(index, item, id_, label[:LONGEST_LABEL], state == BEGUN)
 
     def _known(self, item: Any) -> str:
         if self._key is not None:
@@ -304,20 +302,16 @@ class Book:
     def begin(self, entry: Entry) -> None:
         """It is being worked on."""
         if self._journal is not None:
-            self._journal.begin(entry.id, self.label(entry.item))
+            self._journal.begin(entry.id, entry.label)
         self.progress.current = entry
         entry.began = time.perf_counter()
         if self._span is not None:
-            self._begin_item_span(entry)
-
-    def _begin_item_span(self, entry: Entry) -> None:
-        self._spans += 1
-        if thinned(self._spans):
-            # Of two batches that go on side by side, as in a zip, the spans end in another order than they began.
-            entry.current = get_tracer(SCOPE).start_as_current_span(**self._item_span(entry))
-            entry.span = entry.current.__enter__()
-        else:
-            entry.started = time.time_ns()
+            self._begun += 1
+            if self._begun >= self._next_span:
+                self._next_span = next_thinned(self._begun)
+                # Of two batches that go on side by side, as in a zip, the spans end in another order than they began.
+                entry.current = get_tracer(SCOPE).start_as_current_span(**self._item_span(entry))
+                entry.span = entry.current.__enter__()
 
     def _item_span(self, entry: Entry) -> dict[str, Any]:
         attributes: dict[str, Any] = {**self._named, semconv.BATCH_ITEM_INDEX: entry.index}
@@ -326,22 +320,31 @@ class Book:
         return {"name": f"{self.name} item", "context": self.context, "attributes": attributes}
 
     def done(self, entry: Entry, *, next_at_once: bool = False) -> float:
-        """It is done; gives the seconds that it took. See :meth:`Journal.end`."""
+        """It is done; gives the seconds that it took.
+
+        Args:
+            entry: the item.
+            next_at_once: see :meth:`Journal.end_with_next`.
+        """
         seconds = time.perf_counter() - entry.began
         with self._lock:
-            if entry.id and self._journal is not None:
-                self._journal.end(entry.id, DONE, next_at_once=next_at_once)
+            if self._journal is not None:
+                if next_at_once:
+                    self._journal.end_with_next(entry.id)
+                else:
+                    self._journal.end(entry.id, DONE)
             self._count(entry)
         if self._durations is not None:
             self._durations.record(seconds, self._done_as)
-        self._end_item_span(entry, None)
+        if entry.span is not None:
+            self._end_item_span(entry, entry.span, None)
         return seconds
 
     def failed(self, entry: Entry, error: BaseException) -> float:
         """It failed; gives the seconds that it took."""
         seconds = time.perf_counter() - entry.began
         with self._lock:
-            if entry.id and self._journal is not None:
+            if self._journal is not None:
                 self._journal.end(entry.id, FAILED)
             self.progress.failed += 1
             self._count(entry)
@@ -350,14 +353,15 @@ class Book:
         if self._durations is not None:
             self._durations.record(seconds, self._failed_as)
             if entry.span is None:  # thinned out, but what fails is told
-                entry.span = get_tracer(SCOPE).start_span(**self._item_span(entry), start_time=entry.started)
+                began = time.time_ns() - int(seconds * 1e9)
+                entry.span = get_tracer(SCOPE).start_span(**self._item_span(entry), start_time=began)
+            self._end_item_span(entry, entry.span, error)
         elif self._run is not None:
             self._run.had_problem(error)
-        self._end_item_span(entry, error)
         return seconds
 
     def _count(self, entry: Entry) -> None:
-        if entry.id and entry.id in self._failed_before:  # among the processed ones already
+        if self._failed_before and entry.id in self._failed_before:  # among the processed ones already
             self._failed_before.discard(entry.id)
             self.progress.failed -= 1
         else:
@@ -370,13 +374,13 @@ class Book:
             self._abandoned += 1
             if len(self.in_doubt) < MOST_NAMED and not entry.was_in_doubt:
                 self.in_doubt.append(self.label(entry.item))
-        self._end_item_span(entry, None, in_doubt=True)
+        if entry.span is not None:
+            self._end_item_span(entry, entry.span, None, in_doubt=True)
 
-    def _end_item_span(self, entry: Entry, error: BaseException | None, *, in_doubt: bool = False) -> None:
-        span, entry.span = entry.span, None
-        current, entry.current = entry.current, None
-        if span is None:
-            return
+    def _end_item_span(
+        self, entry: Entry, span: Span, error: BaseException | None, *, in_doubt: bool = False
+    ) -> None:
+        current, entry.span, entry.current = entry.current, None, None
         if entry.attempts > 1:
             span.set_attribute(semconv.BATCH_ITEM_ATTEMPTS, entry.attempts)
         span.set_attribute(
@@ -395,14 +399,18 @@ class Book:
             self._before.go_back()
 
 
-def thinned(number: int) -> bool:
-    """Whether the item of that number has a span: each of the first 100, then one in 10, from 1,000 on one in 100 …"""
-    if number <= ALL_SPANS:
-        return True
-    step = 10
-    while number > ALL_SPANS * step:
+def _id(known: str, seen: dict[str, int]) -> str:
+    occurrence = seen.get(known, 0)
+    seen[known] = occurrence + 1
+    return item_id(known, occurrence)
+
+
+def next_thinned(number: int) -> int:
+    """The next item that has a span: each of the first 100, then one in 10, from 1,000 on one in 100 …"""
+    step = 1
+    while number >= ALL_SPANS * step:
         step *= 10
-    return number % step == 0
+    return number - number % step + step
 
 
 def signalled(number: int) -> str:

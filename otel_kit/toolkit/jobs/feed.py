@@ -33,7 +33,7 @@ class Feed:
         running: items that are being worked on.
         reason: why it is over before the items are: an outcome.
         error: what an iterator of items raised.
-        changed: notified when an item ends.
+        changed: notified when a worker ends.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Feed:
                 if entry is not None:
                     self.running[entry.index] = entry
                     return entry
-                self._note(Entry(self._index, item, ""), SKIPPED)
+                self._note(Entry(self._index, item), SKIPPED)
             return None
 
     @property
@@ -122,7 +122,7 @@ class Feed:
         result = ItemResult(
             entry.index,
             entry.item,
-            self.book.label(entry.item),
+            entry.label or self.book.label(entry.item),
             outcome,
             value,
             error,
@@ -132,7 +132,6 @@ class Feed:
         )
         with self.changed:
             self._results[entry.index] = result
-            self.changed.notify_all()
 
     def give_up(self) -> None:
         """What still runs is in doubt."""

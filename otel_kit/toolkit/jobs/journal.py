@@ -1,7 +1,8 @@
 """What is done of a batch, in a file that outlives the process, so that the batch can go on where it was cut off.
 
-A line for the beginning of each item and one for its end, each with a checksum. Killed at any byte, at most the last line is
-unfinished, which says nothing then; an item whose line of beginning has no end is in doubt: it may be done, or half done.
+A line for the beginning of each item and one for its end, or one for both where an item begins as another ends, each with a
+checksum. Killed at any byte, at most the last line is unfinished, which says nothing then; an item whose line of beginning
+has no end is in doubt: it may be done, or half done.
 
 What can be lost here, and when: nothing by the end of the process, however it comes. When the power goes, the lines of the last
 second. When the disk is full, what cannot be written, which is said.
@@ -20,6 +21,7 @@ from otel_kit.errors import JobError
 from otel_kit.toolkit.jobs.places import attempt, file_name, tell_of
 
 BEGUN, DONE, FAILED, COMPLETE = "b", "d", "f", "e"
+NEXT = "n"  # one is done, and another begun
 LONGEST_LABEL = 100
 LONGEST_ID = 32
 AS_IT_IS = "="  # before what is short and plain, of which no digest is needed
@@ -63,7 +65,7 @@ class Journal:
         self._generation = _process.generation
         self._synced = time.monotonic()
         self._torn = False
-        self._waiting = b""
+        self._waiting = ""
         # Reentrant: a signal's handler may record the end in the middle of a line.
         self._lock = threading.RLock()
 
@@ -120,6 +122,11 @@ class Journal:
         if not rest or sum_ != b"%08x" % crc32(rest):
             return
         kind, _, tail = rest.decode("utf-8", "replace").partition(" ")
+        if kind == NEXT:
+            item, _, tail = tail.partition(" ")
+            self.states[item] = DONE
+            self.labels.pop(item, None)
+            kind = BEGUN
         item, _, label = tail.partition(" ")
         if kind == COMPLETE:
             self.states.clear()
@@ -133,32 +140,37 @@ class Journal:
 
     def begin(self, item: str, label: str) -> None:
         """An item is begun; when this returns a kill cannot undo it."""
-        label = _plain(label)
-        self.states[item], self.labels[item] = BEGUN, label
-        self._append(_line(f"{BEGUN} {item}" if item[1:] == label else f"{BEGUN} {item} {label}"))
+        self.states[item] = BEGUN
+        if label != item[1:]:
+            self.labels[item] = label = _plain(label)
+            rest = f"{item} {label}"
+        else:
+            rest = item
+        with self._lock:
+            waiting, self._waiting = self._waiting, ""
+            self._write(_line(f"{NEXT} {waiting} {rest}" if waiting else f"{BEGUN} {rest}"))
 
-    def end(self, item: str, kind: str, *, next_at_once: bool = False) -> None:
-        """An item is ``DONE`` or ``FAILED``.
-
-        Args:
-            item: which.
-            kind: what it is.
-            next_at_once: another item begins in the next moment: both lines are written together. Killed between, this one
-                is in doubt.
-        """
+    def end(self, item: str, kind: str) -> None:
+        """An item is ``DONE`` or ``FAILED``."""
         self.states[item] = kind
         self.labels.pop(item, None)
-        line = _line(f"{kind} {item}")
-        if next_at_once:
-            self._waiting = line
-        else:
-            self._append(line)
+        self._append(f"{kind} {item}")
 
-    def _append(self, data: bytes) -> None:
+    def end_with_next(self, item: str) -> None:
+        """An item is done, and another one begins in the next moment: both are one line. Killed between, this one is in doubt."""
+        self.states[item] = DONE
+        if self.labels:
+            self.labels.pop(item, None)
+        self._waiting = item
+
+    def _append(self, text: str) -> None:
         with self._lock:
-            waiting, self._waiting = self._waiting, b""
-            if waiting or data:
-                self._write(waiting + data)
+            waiting, self._waiting = self._waiting, ""
+            lines = [f"{DONE} {waiting}"] if waiting else []
+            if text:
+                lines.append(text)
+            if lines:
+                self._write(b"".join(map(_line, lines)))
 
     def _write(self, data: bytes) -> None:
         if self._fd < 0 or self._generation != _process.generation:
@@ -180,7 +192,7 @@ class Journal:
         if self._fd < 0 or time.monotonic() - self._synced < SYNC_EVERY:
             return
         self._synced = time.monotonic()
-        self._append(b"")
+        self._append("")
         attempt(self._what, self.path, self._keep)
 
     def _keep(self) -> None:
@@ -214,7 +226,7 @@ class Journal:
         with self._lock:
             if self._fd < 0:
                 return
-            self._append(_line(COMPLETE) if complete else b"")
+            self._append(COMPLETE if complete else "")
             fd, self._fd = self._fd, -1
         if self._generation == _process.generation:
             attempt(self._what, self.path, lambda: _to_disk(fd))
