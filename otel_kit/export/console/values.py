@@ -33,9 +33,12 @@ def key_text(key: object) -> str:
 
 def value_text(value: Any) -> str:
     """One value: a string bare if it is one word, else quoted; a container as JSON."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    if kind is str or isinstance(value, str):
         if len(value) <= LONGEST and value.isprintable() and _BARE.fullmatch(value):
-            return value
+            return value  # type: ignore[no-any-return]
         text = shortened(value, LONGEST)
         return text if _BARE.fullmatch(value[:LONGEST]) else '"' + text.replace('"', '\\"') + '"'
     if isinstance(value, float):

@@ -52,12 +52,22 @@ class LogFile(NamedTuple):
     category: str = ""
 
 
+class Takers(NamedTuple):
+    """The files that a record goes into, by their numbers: those for people, and those of JSON."""
+
+    text: tuple[int, ...]
+    json: tuple[int, ...]
+
+
 class Layout:
     """The files of a directory, and which of them a record goes into.
 
     Args:
         files: the files.
         categories: beginnings of logger and event names, by category.
+
+    Attributes:
+        takers: gives the :class:`Takers` of a record by its severity number, logger and event name.
     """
 
     def __init__(self, files: Sequence[LogFile], categories: Mapping[str, Sequence[str]]) -> None:
@@ -69,13 +79,16 @@ class Layout:
         """For each file: names, within the directory, of what becomes of it, with its ``day`` if it has one."""
         return [_old_names(file.path) for file in self.files]
 
-    def _takers(self, severity: int, logger: str, event: str | None) -> tuple[tuple[int, bool], ...]:
-        """The files that a record with these facts goes into: of each its number, and whether it is JSON."""
+    def _takers(self, severity: int, logger: str, event: str | None) -> Takers:
         mine = self._category_of(logger, event or "")
-        return tuple(
+        found = [
             (number, file.json)
             for number, file in enumerate(self.files)
             if severity >= file.lowest and (not file.category or file.category in mine)
+        ]
+        return Takers(
+            tuple(number for number, is_json in found if not is_json),
+            tuple(number for number, is_json in found if is_json),
         )
 
     def _category_of(self, logger: str, event: str) -> frozenset[str]:

@@ -73,33 +73,27 @@ class FileSender:
     def _sorted(self, items: Sequence[Any]) -> tuple[dict[Path, _Batch], int]:
         """The records and lines for each file, and how many records could not be made into any."""
         batches, dropped = [_Batch([], []) for _ in self._layout.files], 0
+        takers_of = self._layout.takers
         for item in items:
             try:
-                lines = self._lines(item)
+                record, scope = item.log_record, item.instrumentation_scope
+                severity = record.severity_number.value if record.severity_number else 0
+                takers = takers_of(severity, scope.name if scope else "", record.event_name)
+                # Made once for all files of a kind.
+                text = as_text_line(item) if takers.text else b""
+                json = as_json_line(item) if takers.json else b""
             except Exception:
                 dropped += 1
                 continue
-            for number, line in lines:
-                batch = batches[number]
-                batch.items.append(item)
-                batch.lines.append(line)
+            for number in takers.text:
+                batches[number].items.append(item)
+                batches[number].lines.append(text)
+            for number in takers.json:
+                batches[number].items.append(item)
+                batches[number].lines.append(json)
         day, path = time.strftime("%Y-%m-%d"), self._directory.path
         found = zip(self._layout.files, batches, strict=True)
         return {path / file.path.replace(DAY, day): batch for file, batch in found if batch.items}, dropped
-
-    def _lines(self, item: Any) -> list[tuple[int, bytes]]:
-        """The numbers of the files that a record goes into, each with its line, which is made once for all of a kind."""
-        record, scope = item.log_record, item.instrumentation_scope
-        severity = record.severity_number.value if record.severity_number else 0
-        text = json = b""
-        found = []
-        for number, is_json in self._layout.takers(severity, scope.name if scope else "", record.event_name):
-            if is_json:
-                line = json = json or as_json_line(item)
-            else:
-                line = text = text or as_text_line(item)
-            found.append((number, line))
-        return found
 
     def _append(self, path: Path, batch: _Batch) -> bool:
         if path not in self._open:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
@@ -240,7 +241,8 @@ class Run:
         written = attempt(f"run {self.name}: the summary", path, lambda: write_json(path, summary))
         attempt(f"run {self.name}: the index", self._index.path, lambda: self._index.put(summary))
         if written:
-            attempt(f"run {self.name}: the state", path, lambda: os.unlink(os.path.join(self.folder, STATE)))
+            state = Path(self.folder, STATE)  # missing where somebody removed the directory meanwhile
+            attempt(f"run {self.name}: the state", str(state), lambda: state.unlink(missing_ok=True))
         if jobs.on:
             self._tell(summary)
         show(page(summary, paint_for(sys.stderr), path if written else ""))

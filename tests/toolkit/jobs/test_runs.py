@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -278,6 +279,14 @@ def test_ids_grow_though_the_clock_jumps_back(monkeypatch: pytest.MonkeyPatch) -
     first = new_id()
     monkeypatch.setattr("otel_kit.toolkit.jobs.runid.time.time_ns", lambda: 1)
     assert new_id() > first
+
+
+def test_a_directory_removed_in_mid_run_is_made_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run whose directory is deleted has no summary, or is said to be unable to write what nobody needs any more."""
+    with otel_kit.run("job"):
+        shutil.rmtree(here / "artifacts")
+    assert [each["outcome"] for each in summaries(here)] == ["finished"]
+    assert "cannot be written" not in capsys.readouterr().err
 
 
 def test_wrong_arguments_are_named() -> None:
