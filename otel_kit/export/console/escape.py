@@ -18,6 +18,8 @@ def escaped(text: str) -> str:
 
 def escaped_json(text: str) -> str:
     """A JSON document on one line with what is unsafe in its strings written as ``\\u…``."""
+    if text.isascii() and "\x7f" not in text:  # the encoder has escaped the other controls
+        return text
     return text if text.isprintable() else _UNSAFE.sub(_as_json, text)
 
 
