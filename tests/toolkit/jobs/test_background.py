@@ -133,6 +133,7 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path, kit: 
     assert done.stderr.count("otel_kit: ") == 1
 
 
+@pytest.mark.timeout(240)  # a dozen processes, one after the other
 def test_the_life_of_a_job_in_the_background(tmp_path: Path, kit: Any) -> None:
     """A job in the background is not watched, not stopped cleanly, or what it said and came to is lost."""
     done = kit("run", "--background", "--name", "nightly", sys.executable, "job.py")
