@@ -10,14 +10,19 @@ import os
 import sys
 import threading
 from collections import Counter
-from contextvars import ContextVar, Token
+from pathlib import Path
+from types import FrameType
 
-EVERY = 10  # calls inside of each other
-# Frames of ours: of wrappers for each call, and what it takes to emit something inside the innermost one.
-OF_CALL, OF_EMITTING = 4, 150
+# Wrapped calls inside of each other there is more room made, and open coroutines and generators it is looked after.
+EVERY_CALLS, EVERY_OPEN = 50, 10
+# Frames: what it takes to emit something inside the innermost call, and with what the next ten of them take.
+OF_EMITTING, SPARE = 150, 250
+DEEP = 0.7  # of the limit
+# Before 3.12 a call of a C function counts, too, and cannot be seen; frames that step through a generator make one.
+OF_STEPS = 1 if sys.version_info >= (3, 12) else 2
 MOST = 4  # times the limit that the program had at first: others raise it, too, and that must not add up
+_WRAPPERS, _OURS = "<made>/otel_kit", str(Path(__file__).parents[1])
 
-_depth: ContextVar[int] = ContextVar("otel_kit_depth", default=0)
 _lock = threading.RLock()
 _wanted: Counter[int] = Counter()
 
@@ -28,29 +33,62 @@ class _Limit:
     raised = 0
 
 
-class Room:
-    """For one call of a wrapped function; raises the limit once in ten calls that are inside of each other."""
+def for_calls(depth: int) -> int | None:
+    """Room for the wrappers of so many calls that run.
 
-    __slots__ = ("_frames", "_token")
+    Returns:
+        What is to be given back; None where nothing is.
+    """
+    return _taken(depth + OF_EMITTING)
 
-    def __init__(self) -> None:
-        depth = _depth.get()
-        self._token: Token[int] | None = _depth.set(depth + 1)
-        self._frames = depth * OF_CALL + OF_EMITTING if depth and not depth % EVERY else 0
-        if self._frames:
-            take(self._frames)
 
-    def leave(self) -> None:
-        """The call is over. Twice is once."""
-        frames, self._frames = self._frames, 0
-        if frames:
-            give_back(frames)
-        token, self._token = self._token, None
+def for_steps() -> int | None:
+    """Room for the frames of ours on this stack, where the stack is nearly as deep as it may be.
+
+    Of coroutines and generators there may be thousands that are open and wait, each on a stack of its own. Limit: 3.12.0 and
+    3.12.1 allow 1500 calls of C code inside of each other, of which a step of an async generator takes two, and so does its
+    wrapper's; a generator's takes three while it is told of.
+
+    Returns:
+        What is to be given back; None where nothing is.
+    """
+    try:
+        deep = _is_deep(int(sys.getrecursionlimit() * DEEP))
+        return _taken(_ours() + SPARE) if deep else None
+    except RecursionError:
+        return None
+
+
+def _taken(frames: int) -> int | None:
+    try:
+        take(frames)
+    except RecursionError:
+        return None
+    return frames
+
+
+if sys.version_info >= (3, 12):
+
+    def _is_deep(frames: int) -> bool:
+        return sys._getframemodulename(frames) is not None
+else:
+
+    def _is_deep(frames: int) -> bool:
         try:
-            if token is not None:
-                _depth.reset(token)
-        except ValueError:  # left in another context than it was entered in, as a task's generators may be
-            return
+            sys._getframe(frames)
+        except ValueError:
+            return False
+        return True
+
+
+def _ours() -> int:
+    count = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        count += file.startswith(_WRAPPERS) or file.startswith(_OURS) * OF_STEPS
+        frame = frame.f_back
+    return count
 
 
 def take(frames: int) -> None:
@@ -70,6 +108,13 @@ def give_back(frames: int) -> None:
 
 
 def _set() -> None:
+    try:
+        _set_limit()
+    except RecursionError:  # the stack is too deep for that; whoever gives back next has another try
+        return
+
+
+def _set_limit() -> None:
     limit = sys.getrecursionlimit()
     _Limit.first = _Limit.first or limit
     # Nobody has taken any, or the program has set its own.
@@ -77,10 +122,7 @@ def _set() -> None:
         _Limit.normal = limit
     most = max(_wanted, default=0)
     limit = max(min(_Limit.normal + most, _Limit.first * MOST), _Limit.normal)
-    try:
-        sys.setrecursionlimit(limit)
-    except RecursionError:  # the stack is deeper than that; whoever gives back next has another try
-        return
+    sys.setrecursionlimit(limit)
     _Limit.raised = limit
     if not most:
         _Limit.normal = None

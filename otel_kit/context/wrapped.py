@@ -18,12 +18,11 @@ from contextlib import AbstractContextManager, nullcontext
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple, Protocol
 
-from otel_kit.context.headroom import OF_EMITTING, give_back, take
+from otel_kit.context.headroom import EVERY_CALLS, EVERY_OPEN, for_calls, for_steps, give_back
 from otel_kit.context.stand import Stand, stand_for
 from otel_kit.errors import ArgumentError
 
 MOST_SHAPES = 1000
-EVERY = 50  # calls inside of each other there is more room made on the stack
 # Of frames of wrappers: no real file, so that nobody looks for its lines, and ours.
 FILE = "<made>/otel_kit/context/wrapped"
 
@@ -247,7 +246,7 @@ _CALL = """
     def call({parameters}):
         run__ = begin__({args}, {kwargs}, steps=False) if part__.on else None
         depth__[0] = deep__ = depth__[0] + 1
-        room__ = None if deep__ % every__ else deeper__(deep__)
+        room__ = None if deep__ % every_calls__ else for_calls__(deep__)
         try:
             result__ = function__({passed})
         except BaseException as error__:
@@ -265,26 +264,40 @@ _CALL = """
 _COROUTINE = """
     async def call({parameters}):
         run__ = begin__({args}, {kwargs}, steps=False) if part__.on else None
-        if run__ is None:
-            return await function__({passed})
+        open__[0] = count__ = open__[0] + 1
+        room__ = None if count__ % every_open__ else for_steps__()
         try:
+            if run__ is None:
+                return await function__({passed})
             result__ = await awaiting__(run__, function__({passed}))
         except BaseException as error__:
-            run__.raised(error__)
+            if run__ is not None:
+                run__.raised(error__)
             raise
+        finally:
+            open__[0] -= 1
+            if room__ is not None:
+                give_back__(room__)
         run__.returned(result__)
         return result__
 """
 _GENERATOR = """
     def call({parameters}):
         run__ = begin__({args}, {kwargs}, steps=True) if part__.on else None
-        if run__ is None:
-            return (yield from function__({passed}))
+        open__[0] = count__ = open__[0] + 1
+        room__ = None if count__ % every_open__ else for_steps__()
         try:
+            if run__ is None:
+                return (yield from function__({passed}))
             result__ = yield from steps__(function__({passed}), run__)
         except BaseException as error__:
-            run__.raised(error__)
+            if run__ is not None:
+                run__.raised(error__)
             raise
+        finally:
+            open__[0] -= 1
+            if room__ is not None:
+                give_back__(room__)
         run__.returned(result__)
         return result__
 """
@@ -295,6 +308,8 @@ _ASYNC_GENERATOR = """
         run__ = begin__({args}, {kwargs}, steps=True) if part__.on else None
         around__, gave__ = nothing__ if run__ is None else run__, getattr(run__, "gave", None)
         go__ = value__ = None
+        open__[0] = count__ = open__[0] + 1
+        room__ = None if count__ % every_open__ else for_steps__()
         try:
             generator__ = function__({passed})
             while True:
@@ -316,6 +331,10 @@ _ASYNC_GENERATOR = """
             if run__ is not None:
                 run__.raised(error__)
             raise
+        finally:
+            open__[0] -= 1
+            if room__ is not None:
+                give_back__(room__)
         if run__ is not None:
             run__.returned()
 """
@@ -347,17 +366,9 @@ def _steps(generator: Generator[Any, Any, Any], run: Run) -> Generator[Any, Any,
             go, value = generator.throw, error
 
 
-# How many wrapped functions run, in all threads together: enough to know that one may call itself, and cheap.
-_depth = [0]
-
-
-def _deeper(depth: int) -> int | None:
-    """Room for so many frames of wrappers; what is to be given back."""
-    try:
-        take(depth + OF_EMITTING)
-    except RecursionError:
-        return None
-    return depth + OF_EMITTING
+# How many wrapped functions run, in all threads together, and how many coroutines and generators are open: enough to know
+# that one may call itself, and cheap.
+_depth, _open = [0], [0]
 
 
 def _awaiting(run: Run, awaited: Any) -> Any:
@@ -444,11 +455,14 @@ def _maker(kind: str, shape: _Shape) -> Callable[..., Any]:
     room = {
         "__name__": __name__,
         "coroutine__": types.coroutine,
-        "deeper__": _deeper,
         "depth__": _depth,
-        "every__": EVERY,
+        "every_calls__": EVERY_CALLS,
+        "every_open__": EVERY_OPEN,
+        "for_calls__": for_calls,
+        "for_steps__": for_steps,
         "give_back__": give_back,
         "nothing__": nullcontext(),
+        "open__": _open,
         "steps__": _steps,
     }
     exec(compile(source, FILE, "exec", dont_inherit=True), room)

@@ -21,7 +21,6 @@ from opentelemetry.trace import Span, SpanKind
 from otel_kit import _guard, semconv
 from otel_kit.context import calls
 from otel_kit.context.calls import Call
-from otel_kit.context.headroom import Room
 from otel_kit.context.parts import part
 from otel_kit.context.wrapped import wrap
 from otel_kit.signals.logs.values import plain, text
@@ -52,7 +51,6 @@ class Work:
     _made = 0
     _call: Call | None = None
     _tokens: tuple[Token[Any], Token[Any]] | None = None
-    _room: Room | None = None
 
     def _belong(self, agent: AgentBlock | None, seconds: float | None) -> None:
         self._of, self._seconds = agent, seconds
@@ -72,8 +70,6 @@ class Work:
     ) -> None:
         if self._span is not None:
             self._end(exc)
-        if self._room is not None:
-            self._room.leave()
 
     def __call__(self, function: Function) -> Function:
         """Run each call of the function as a piece of work of its own."""
@@ -123,7 +119,7 @@ class Work:
     def again(self) -> Self:
         """Another piece of the same work, for one call of a function."""
         twin = copy.copy(self)
-        twin._made, twin._room = 0, None
+        twin._made = 0
         return twin
 
     def _begin(self, current: bool) -> None:
@@ -192,10 +188,6 @@ class _Run:
     def __init__(self, piece: Work) -> None:
         self._piece = piece
         piece._begin(current=True)
-        try:
-            piece._room = Room()
-        except Exception as error:
-            _guard.contained("agents.begin", error)
 
     def __enter__(self) -> None: ...
 

@@ -20,7 +20,6 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode
 
 from otel_kit import semconv
-from otel_kit.context.headroom import Room
 from otel_kit.signals.logs.levels import INFO, WARNING
 from otel_kit.signals.logs.values import text
 from otel_kit.toolkit.code.records import contained, say, took, wanted
@@ -52,7 +51,6 @@ class Call:
         "_context",
         "_depth",
         "_level",
-        "_room",
         "_set",
         "_site",
         "_span",
@@ -60,7 +58,6 @@ class Call:
 
     def __init__(self, site: Site, arguments: Mapping[str, Any], level: int, *, steps: bool) -> None:
         self._site, self._level = site, level
-        self._room: Room | None = None
         self._depth = _depth.get()
         self._attached: Any = None
         self._context: Context | None = None
@@ -183,12 +180,9 @@ class Call:
 
     def _go_deeper(self) -> None:
         self._set = _depth.set(self._depth + 1)
-        self._room = Room()
 
     def _come_back(self) -> None:
         token, self._set = self._set, None
-        if self._room is not None:
-            self._room.leave()
         try:
             if token is not None:
                 _depth.reset(token)

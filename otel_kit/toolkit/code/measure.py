@@ -16,7 +16,6 @@ from opentelemetry.trace import Span, StatusCode, Tracer, set_span_in_context
 
 from otel_kit import semconv
 from otel_kit.context import tally
-from otel_kit.context.headroom import Room
 from otel_kit.context.parts import part
 from otel_kit.context.redacted import redacted
 from otel_kit.context.tally import Tally
@@ -79,7 +78,6 @@ class Work:
         "_counting",
         "_plan",
         "_ran",
-        "_room",
         "cpu",
         "duration",
         "span",
@@ -89,7 +87,6 @@ class Work:
     def __init__(self, plan: Plan, *, steps: bool = False) -> None:
         self._plan, self.tally = plan, Tally()
         self.cpu = self.duration = 0.0
-        self._room: Room | None = None
         self._counting: Token[Tally | None] | None = None
         _histogram()  # what the first one imports, and the rules of redaction, are not what the work takes
         self._before = figures()
@@ -101,15 +98,12 @@ class Work:
     def __enter__(self) -> None:
         self._attached = attach(set_span_in_context(self.span))
         self._counting = self.tally.begin_step()
-        self._room = Room()
         self._ran = thread_time()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.cpu += thread_time() - self._ran
-        if self._room is not None:
-            self._room.leave()
         counting, self._counting = self._counting, None
         if counting is not None:
             self.tally.end_step(counting)

@@ -10,9 +10,9 @@ import inspect
 import multiprocessing
 import pickle
 import sys
-import threading
 import typing
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -448,22 +448,100 @@ def test_odd_exceptions_leave_as_they_are(decorate: Decorator, error: BaseExcept
     assert caught.value is error
 
 
-@each_decorator
-@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
-def test_recursion_gets_as_deep_as_before(decorate: Decorator, on: bool) -> None:
-    """A function that calls itself 900 times no longer can once it is decorated, or the limit is another one afterwards."""
+def recursion_of(decorate: Decorator, kind: str) -> Callable[[int], Any]:
+    """A decorated function that calls itself so many times and returns how many, as something to call."""
 
     @decorate
     def down(n: int) -> int:
         return n and 1 + down(n - 1)
 
-    limit, results = sys.getrecursionlimit(), []
+    @decorate
+    async def adown(n: int) -> int:
+        return n and 1 + await adown(n - 1)
+
+    @decorate
+    def gdown(n: int) -> Generator[int, None, int]:
+        if n:
+            return 1 + (yield from gdown(n - 1))
+        yield n
+        return n
+
+    @decorate
+    async def agdown(n: int) -> AsyncIterator[int]:
+        if n:
+            async for item in agdown(n - 1):
+                yield item + 1
+        else:
+            yield 0
+
+    def whole(n: int) -> Generator[int, None, None]:
+        yield (yield from gdown(n))
+
+    async def only(n: int) -> int:
+        return max([item async for item in agdown(n)])
+
+    return {
+        "call": down,
+        "coroutine": lambda n: asyncio.run(adown(n)),
+        "generator": lambda n: max(whole(n)),
+        "async generator": lambda n: asyncio.run(only(n)),
+    }[kind]
+
+
+each_kind = pytest.mark.parametrize("kind", ["call", "coroutine", "generator", "async generator"])
+# The interpreter's own limit of calls in C was too low for this, and could not be set.
+FEW_C_CALLS = (3, 12) <= sys.version_info < (3, 12, 2)
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """What it returns on a stack without pytest's own frames."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+@each_decorator
+@each_kind
+@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
+def test_recursion_gets_as_deep_as_before(decorate: Decorator, kind: str, on: bool) -> None:
+    """A function that calls itself 900 times no longer can once it is decorated, or the limit is another one afterwards."""
+    if FEW_C_CALLS and kind != "call":
+        pytest.skip("this interpreter allows few calls in C")
+    call, limit = recursion_of(decorate, kind), sys.getrecursionlimit()
     with capture() if on else nullcontext():
-        for _ in range(2):  # a stack without pytest's own frames
-            thread = threading.Thread(target=lambda: results.append(down(900)))
-            thread.start()
-            thread.join()
-    assert (results, sys.getrecursionlimit()) == ([900, 900], limit)
+        result = in_thread(lambda: call(900))
+    assert (result, sys.getrecursionlimit()) == (900, limit)
+
+
+@each_decorator
+@each_kind
+def test_an_endless_recursion_raises(decorate: Decorator, kind: str) -> None:
+    """A decorated function without end crashes the interpreter, or leaves another limit."""
+    call, limit = recursion_of(decorate, kind), sys.getrecursionlimit()
+    with pytest.raises(RecursionError):
+        in_thread(lambda: call(-1))
+    assert sys.getrecursionlimit() == limit
+
+
+@each_decorator
+def test_many_tasks_need_no_higher_limit(decorate: Decorator) -> None:
+    """The recursion limit rises with the coroutines that wait at the same time."""
+    limit, seen = sys.getrecursionlimit(), set()
+
+    @decorate
+    async def wait(all_wait: asyncio.Event) -> None:
+        seen.add(sys.getrecursionlimit())
+        await all_wait.wait()
+
+    async def main() -> None:
+        all_wait = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(1000):
+                group.create_task(wait(all_wait))
+            await asyncio.sleep(0)
+            all_wait.set()
+
+    in_thread(lambda: asyncio.run(main()))
+    assert seen == {limit}
 
 
 @each_decorator
