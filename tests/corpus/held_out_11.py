@@ -291,7 +291,6 @@ for _name, _make, _wrap, _context in [
     ("x-twilio-signature", base64_of(20), "{}", None),
     ("dd-api-key", h32, "{}", None),
     ("x-api-token", a32, "{}", None),
-    ("sec-websocket-protocol", a40, "v1.shop, bearer, token.{}", "v1.shop"),
     ("x-forwarded-access-token", v.jwt, "{}", None),
     ("cf-access-client-secret", h64, "{}", None),
     ("circle-token", h40, "{}", None),
@@ -722,7 +721,6 @@ for _template, _make, _context in [
         prefixed("sk" + "-proj-", URLSAFE, 90),
         "You can find",
     ),
-    ("KeyError: '{s}' not in token cache", a40, "KeyError"),
     ("login() got an unexpected keyword argument: login(user='ann', passwd='{s}')", chosen, "ann"),
 ]:
     _text(_template, _make, _context, "exception", part=v.signature_of if _make is v.jwt else None)

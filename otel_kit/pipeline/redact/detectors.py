@@ -55,6 +55,8 @@ _DUMPS = expression(
     r"|\bresponse=\"?(?P<r>[0-9a-f]{32,64})\b"
 )
 _BASE64_RUN = expression(r"(?<![\w+/\-])[A-Za-z0-9+/_\-]{16,}+={0,2}")
+# A file of several lines, too.
+_READABLE = expression(r"[\t\n\r -~]*")
 _USER_PASSWORD = expression(r"[\w.@+\-\\]{0,64}:[\x21-\x7e]{6,}")
 _AWS_SECRET = expression(r"(?<![\w+/=])[A-Za-z0-9+/]{40}(?![\w+/=])", re.ASCII)
 # Two 13-digit lengths and longer: what separates a card's groups is a space or a dash, and the same one throughout.
@@ -229,7 +231,7 @@ def decoded(run: str) -> str:
         return ""
     # SMTP's AUTH PLAIN separates with NUL.
     text = data.strip(b"\0").replace(b"\0", b":").decode("latin-1")
-    return text if text.isascii() and text.isprintable() else ""
+    return text if text.isascii() and _READABLE.fullmatch(text) else ""
 
 
 def _unbase64(run: str) -> bytes:

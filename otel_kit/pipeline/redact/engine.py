@@ -76,7 +76,7 @@ _NAME = expression(r"\w[\w.\-]{1,79}")
 _NEVER = expression(r"(?!)")
 _STATEMENTS, _PARAMETERS = (
     ("statement", "sql", "query", "db.statement", "db.query.text"),
-    ("parameters", "params", "args", "bind", "binds", "values", "arguments"),
+    ("parameters", "params", "args", "bind", "binds", "values", "arguments", "variables"),
 )
 
 
@@ -402,21 +402,18 @@ class Redactor:
     def _statement_parameters(self, value: Mapping[Any, Any], surface: str) -> dict[str, Any]:
         """Parameters that stand beside their statement: ``{"statement": …, "parameters": [...]}``."""
         statement = next((value[name] for name in _STATEMENTS if isinstance(value.get(name), str)), None)
-        if statement is None or not (
-            "?" in statement
-            or "%s" in statement
-            or "$1" in statement
-            or ":1" in statement
-            or "@p" in statement
-        ):
+        if statement is None or not any(map(statement.__contains__, "?%$:@")):
             return {}
         found: dict[str, Any] = {}
         for name in _PARAMETERS:
-            if isinstance(value.get(name), list | tuple):
+            if isinstance(value.get(name), list | tuple | dict):
                 found[name] = self._bound(statement, value[name], surface)
+        columns = sql.bindings(statement)
         for name, item in value.items():
-            if isinstance(name, str) and name.startswith("db.query.parameter.") and name[19:].isdigit():
-                found[name] = self.bound(statement, int(name[19:]), item, surface)
+            if isinstance(name, str) and name.startswith(sql.PARAMETER):
+                shown = self.bound(columns, name, item, surface)
+                if shown is not item:
+                    found[name] = shown
         return found
 
     def _rows(self, value: Mapping[Any, Any], surface: str) -> dict[str, Any]:
@@ -443,8 +440,22 @@ class Redactor:
                     if all(map(_is, rows, parameters))
                     else (tuple(rows) if type(parameters) is tuple else rows)
                 )
+            if isinstance(parameters[0], dict):
+                columns = sql.bindings(statement)
+                shown = [self._by_name(columns, row, surface) for row in parameters[:1000]]
+                return parameters if all(map(_is, shown, parameters)) else shown
             return self._row(holes, parameters, surface)
+        if isinstance(parameters, dict):
+            return self._by_name(sql.bindings(statement), parameters, surface)
         return self.value("parameters", parameters, surface)
+
+    def _by_name(self, columns: Mapping[str, str], parameters: Any, surface: str) -> Any:
+        """Parameters that are bound by name, judged by their names and by their columns."""
+        shown = self.value("parameters", parameters, surface)
+        if not isinstance(shown, dict):
+            return shown
+        bound = {name: self.bound(columns, name, item, surface) for name, item in shown.items()}
+        return shown if all(map(_is, bound.values(), shown.values())) else bound
 
     def _row(self, holes: Sequence[str], row: Sequence[Any], surface: str) -> Any:
         shown = [
@@ -454,9 +465,10 @@ class Redactor:
         shown = [item if item is not DROPPED else marker("custom") for item in shown]
         return row if all(map(_is, shown, row)) else tuple(shown) if type(row) is tuple else shown
 
-    def bound(self, statement: str, index: int, item: Any, surface: str) -> Any:
-        holes = sql.columns_of_holes(statement)
-        shown = self.value(holes[index] if index < len(holes) else "parameter", item, surface)
+    def bound(self, columns: Mapping[str, str], name: Any, item: Any, surface: str) -> Any:
+        """A parameter of a statement, judged by the column that it is bound to."""
+        column = columns.get(str(name).removeprefix(sql.PARAMETER).lstrip(":@$")) or "parameter"
+        shown = self.value(column, item, surface)
         return marker("custom") if shown is DROPPED else shown
 
     def _sequence(self, verdict: Verdict, value: Sequence[Any], surface: str, walk: _Walk) -> Any:

@@ -304,7 +304,7 @@ def authorization(text: str, start: int, end: int) -> Findings:
         return
     one = scheme and scheme.group(1).lower() in _ONE_WORD
     if scheme and not one and "=" in value.rstrip("=") and "," in value:
-        yield Finding(start, start + len(value), "authorization")
+        yield from _credentials(text, scheme.group(1).lower(), start, start + len(value))
         return
     word_end = min(end, bare.end if bare and bare.end > start else start + len(value))
     word = text[start:word_end].rstrip(",;")
@@ -312,6 +312,22 @@ def authorization(text: str, start: int, end: int) -> Findings:
     if looks.placeholder(word) or (looks.wordy(word) and (" " in value or not scheme)):
         return
     yield Finding(start, word_end, "authorization")
+
+
+# Schemes whose parameters tell who signed what, and how, beside the signature.
+_SIGNED = ("digest", "oauth", "aws4-", "signature", "hawk")
+_PARAMETER = expression(r"([\w\-]{1,40})=(?:\"([^\"\\]*+)\"|([^\",\s\\]*+))(?:[,\s]++|$)")
+
+
+def _credentials(text: str, scheme: str, start: int, end: int) -> Findings:
+    """The parameters of a scheme: those that are words stay, all go together where they are no list of ``name="value"``."""
+    at, found = start, []
+    while scheme.startswith(_SIGNED) and at < end and (match := _PARAMETER.match(text, at, end)):
+        at, group = match.end(), 2 if match.group(2) is not None else 3
+        value = match.group(group)
+        if not looks.wordy(value) or withheld(judge(match.group(1)), value):
+            found.append(Finding(match.start(group), match.end(group), "authorization"))
+    yield from found if at >= end else [Finding(start, end, "authorization")]
 
 
 def _strings_in_brackets(text: str, position: int, verdict: Verdict) -> Findings:

@@ -13,7 +13,7 @@ _TRIGGER = expression(
         [
             *STEMS,
             *("://", "-----", "@", "$", "insert", "basic", "login", "crypt(", "private-lines", "{s"),
-            *("identif", "net use", "sql(", "_user", "fernet(", "verif", "confirm"),
+            *("identif", "net use", "sql(", "_user", "fernet(", "verif", "confirm", "q~"),
             *("codi", "kod", "код", "验证码", "驗證碼", "校验码", "認証", "確認コード", "인증"),
         ]
     )

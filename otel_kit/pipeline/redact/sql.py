@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from otel_kit.pipeline.redact import looks
 from otel_kit.pipeline.redact.expression import expression, holds, word_set
-from otel_kit.pipeline.redact.finding import Finding, Findings, TooMuchWork
+from otel_kit.pipeline.redact.finding import LONGEST_TEXT, Finding, Findings, TooMuchWork
 from otel_kit.pipeline.redact.keys import Asks, judge
 from otel_kit.pipeline.redact.values import withheld
 
+PARAMETER = "db.query.parameter."
 STATEMENT = expression(
     r"\b(?:insert\s+(?:\w+\s+){0,2}into|replace\s+into|update|delete\s+from|select|merge\s+into|values|call|exec(?:ute)?|crypt|encrypt)\b",
     re.I,
@@ -25,6 +26,7 @@ _TOKEN = expression(
       (?P<string>[NEUneu]?&?'(?:[^'\\]|''|\\.){0,4096}+'|\$(\w{0,20})\$.{0,4096}?\$\2\$)
     | (?P<comment>--[^\n]*|/\*.{0,4096}?\*/)
     | (?P<hole>%\(\w+\)s|%s|\?|\$\d+|@p\d+\b|(?<![:\w]):\d+\b)
+    | (?P<named>(?<![:\w@])[:@][A-Za-z_]\w*+|(?<!\w)\$[A-Za-z_]\w*+)
     | (?P<name>"[^"]+"|`[^`]+`|\[\w+\]|[A-Za-z_][\w$.]*+)
     | (?P<open>\()
     | (?P<close>\))
@@ -33,6 +35,7 @@ _TOKEN = expression(
     """,
     re.VERBOSE | re.DOTALL,
 )  # fmt: skip
+_HOLE_NAME = expression(r"(?<!%)[A-Za-z_]\w*+")
 _WORDS = word_set(
     """
     and or not in is like ilike between where set values on having when then else case any all some exists as from
@@ -138,8 +141,8 @@ def _wrapped(text: str) -> Findings:
     column, function = "", ""
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
-        if kind == "name":
-            name = token.group().strip('"`[]')
+        if kind == "name" or kind == "named":
+            name = token.group().strip('"`[]:@$')
             if name.lower() in _WORDS:
                 column = "" if name.lower() in _ENDS_A_COLUMN else column
             elif text[token.end() : token.end() + 1] == "(":
@@ -175,10 +178,19 @@ def _given(function: str, value: str) -> bool:
 
 def columns_of_holes(statement: str) -> list[str]:
     """For each ``?``, ``%s`` or ``$1`` of a statement the column that it is bound to; "" where that is unknown."""
+    return [column for hole, column in _holes(statement) if hole.isdigit()]
+
+
+def bindings(statement: str) -> dict[str, str]:
+    """The column of each parameter, by its name (``:name``, ``@name``, ``$name``, ``%(name)s``) or its number from 0 on."""
+    return dict(_holes(statement)) if len(statement) < LONGEST_TEXT else {}
+
+
+def _holes(statement: str) -> Iterator[tuple[str, str]]:
+    """The name or number of each hole, and its column; "" where that is unknown."""
     insert = _INSERT.search(statement)
     columns = _columns(insert.group(1)) if insert else None
-    holes: list[str] = []
-    depth = item = 0
+    holes = depth = item = 0
     column = ""
     for token in _TOKEN.finditer(statement):
         kind = token.lastgroup
@@ -195,10 +207,17 @@ def columns_of_holes(statement: str) -> list[str]:
             column = (
                 column if name.lower() in _WORDS or statement[token.end() : token.end() + 1] == "(" else name
             )
-        elif kind == "hole" and len(holes) < MOST_HOLES and not token.group().startswith("%("):
+        elif kind == "hole" or kind == "named":
             found = columns[item] if inside and columns and item < len(columns) else column
-            holes.append(found.rpartition(".")[2].strip('"`[]'))
-    return holes
+            found = found.rpartition(".")[2].strip('"`[]')
+            # "@p0" has a number and a name.
+            if called := _HOLE_NAME.search(token.group()):
+                yield called.group(), found
+            if kind == "hole" and not token.group().startswith("%("):
+                yield str(holes), found
+                holes += 1
+                if holes > MOST_HOLES:
+                    return
 
 
 def _parameters(match: re.Match[str], holes: Sequence[str]) -> Iterator[Finding]:

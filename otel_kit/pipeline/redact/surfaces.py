@@ -16,6 +16,7 @@ from otel_kit import _guard
 from otel_kit.pipeline.redact.counts import count
 from otel_kit.pipeline.redact.engine import DROPPED, SHORTEST, Redactor
 from otel_kit.pipeline.redact.finding import marker
+from otel_kit.pipeline.redact.sql import PARAMETER, bindings
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
@@ -28,7 +29,6 @@ MOST_SHORT = 1_024
 MOST_SCOPES = 1_000
 _PASSING = frozenset((bool, float))
 _STATEMENTS = ("db.query.text", "db.statement")
-_PARAMETER = "db.query.parameter."
 
 
 def redact_attributes(redactor: Redactor, attributes: Any, surface: str) -> Any:
@@ -100,17 +100,14 @@ def _merged(attributes: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:
 
 
 def _bound_parameters(redactor: Redactor, attributes: Mapping[str, Any], surface: str) -> dict[str, Any]:
-    """Parameters that are bound by position, judged by the columns of the statement beside them."""
+    """Parameters that are judged by the columns of the statement beside them."""
     statement = next((attributes[name] for name in _STATEMENTS if name in attributes), None)
     if not isinstance(statement, str):
         return {}
-    found = {}
-    for key, value in attributes.items():
-        if key.startswith(_PARAMETER) and key[len(_PARAMETER) :].isdigit():
-            shown = redactor.bound(statement, int(key[len(_PARAMETER) :]), value, surface)
-            if shown is not value:
-                found[key] = shown
-    return found
+    parameters = [key for key in attributes if key.startswith(PARAMETER)]
+    columns = bindings(statement) if parameters else {}
+    found = {key: redactor.bound(columns, key, attributes[key], surface) for key in parameters}
+    return {key: shown for key, shown in found.items() if shown is not attributes[key]}
 
 
 def redact_log(redactor: Redactor, record: LogRecord) -> None:

@@ -56,7 +56,7 @@ _BARE = expression(
 # YAML's "!!binary ".
 _TAGGED = expression(r"!!(?:binary|str)[ \t]{1,4}")
 _STAND_IN = expression(
-    r"\$\([^()\n]{1,200}\)|!(?:vault|env|secret|Ref|Sub|GetAtt|ImportValue|encrypted|include)[ \t]{1,4}[|>]?|ENC\[[^\]\n]{1,512}\]|\$\{[^{}\s]{0,80}\}|\$?\{\{[^{}]{0,80}\}\}|\$\(\w{1,60}\)|<[\w \-]{1,60}>|%\(\w{1,60}\)s|\[(?:redacted|hash)[:#][^\]\n]{1,80}\]"
+    r"\$\([^()\n]{1,200}\)|\$(?:[a-z_]{1,60}|[A-Z_]{1,60})(?=\))|!(?:vault|env|secret|Ref|Sub|GetAtt|ImportValue|encrypted|include)[ \t]{1,4}[|>]?|ENC\[[^\]\n]{1,512}\]|\$\{[^{}\s]{0,80}\}|\$?\{\{[^{}]{0,80}\}\}|\$\(\w{1,60}\)|<[\w \-]{1,60}>|%\(\w{1,60}\)s|\[(?:redacted|hash)[:#][^\]\n]{1,80}\]"
 )
 _REFERENCE = expression(r"[A-Za-z_][\w]{0,60}(?:\.[A-Za-z_]\w{0,60}){0,6}")
 _BLOCK = expression(r"[|>][+\-]?\d?[ \t]*\r?\n([ \t]+)(?=\S)")
@@ -163,7 +163,7 @@ def withheld(verdict: Verdict, value: str) -> bool:
     if asks is Asks.TEXT or asks is Asks.QUANTITY or looks.placeholder(value):
         return False
     if asks is Asks.NOTHING:
-        return " " not in value or not looks.message(value)
+        return not (" " in value and looks.message(value)) and not _place(value)
     if asks is Asks.DIGITS:
         return _code(value, verdict.rule)
     if asks is Asks.CARD:
@@ -171,6 +171,14 @@ def withheld(verdict: Verdict, value: str) -> bool:
     if asks is Asks.WORDLESS:
         return not looks.wordy(value) and len(value) >= 6
     return looks.opaque(value.strip(), 12 if verdict.rule == "session" else 16, digests=True)
+
+
+# "/etc/gcp/service-account.json": where the credentials are.
+_PLACE = expression(r"(?:~|\.{1,2})?(?:/[\w.\-]+){2,}")
+
+
+def _place(value: str) -> bool:
+    return value[:1] in "/~." and _PLACE.fullmatch(value) is not None and looks.wordy(value)
 
 
 # "4vf3-o9x0": groups of letters and digits, as backup codes are printed.
