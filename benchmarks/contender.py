@@ -199,6 +199,16 @@ def redaction(name: str) -> Figures:
     return {"span": spans["whole"], "log": logs["whole"]}
 
 
+def redaction_step(_: str) -> Figures:
+    """The step that redacts, alone: with redaction off and on in one process, whose noise is less than what it adds."""
+    from benchmarks.redaction import steps
+
+    found = {kind: found for kind, found in steps("secrets").items() if kind != "formatted"}
+    return {
+        f"{kind} {state}": found[kind][index] for kind in found for index, state in enumerate(("off", "on"))
+    }
+
+
 def library(library_name: str, name: str) -> Figures:
     """One call of a library; nothing else is instrumented."""
     from benchmarks.libraries import LIBRARIES
@@ -243,7 +253,7 @@ def measure(case: str, name: str) -> Figures:
     """The figures of one case."""
     kind, _, part = case.partition(".")
     by_part = {"library": library, "toolkit": toolkit}
-    by_name = {"start": start, "redaction": redaction}
+    by_name = {"start": start, "redaction": redaction, "redaction step": redaction_step}
     if kind in by_part:
         return by_part[kind](part, name)
     return by_name[case](name) if case in by_name else CASES[case](CONTENDERS[name]())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from otel_kit.pipeline.redact import Redactor
 
 
+def _same(span: ReadableSpan) -> ReadableSpan:
+    return span
+
+
 def before_setup() -> Callable[[str, Any], Any]:
     """Redacts for helpers that work without ``init_telemetry``, as it would without arguments."""
     return redaction_of(read(None, {})).value
@@ -30,6 +35,9 @@ class Redaction(LogRecordProcessor):
 
     Args:
         settings: ``redact`` and ``redact_rules``.
+
+    Attributes:
+        span: a span without secrets.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -45,6 +53,12 @@ class Redaction(LogRecordProcessor):
             rules = self._redact.Rules(**{**self._rules, "mode": self._mode})
             self.redactor: Redactor = self._redact.Redactor(rules)
             return self.redactor
+        if name == "span":
+            # A function that is called per span: one frame less.
+            self.span: Callable[[ReadableSpan], ReadableSpan] = (
+                _same if self.off else partial(self._redact.redact_span, self.redactor)
+            )
+            return self.span
         raise AttributeError(name)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -55,11 +69,6 @@ class Redaction(LogRecordProcessor):
             scope = log_record.instrumentation_scope
             if scope is not redactor.known_scopes.get(id(scope)):
                 log_record.instrumentation_scope = self._redact.redact_scope(redactor, scope)
-
-    def span(self, span: ReadableSpan) -> ReadableSpan:
-        """A span without secrets."""
-        redacted: ReadableSpan = span if self.off else self._redact.redact_span(self.redactor, span)
-        return redacted
 
     def metrics(self, data: MetricsData) -> MetricsData:
         """A collection without secrets."""

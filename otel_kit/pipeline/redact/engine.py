@@ -102,6 +102,7 @@ class Redactor:
         self.charged = False
         # Scopes without secrets by their ids; they are held, so that no other object gets one's id.
         self.known_scopes: dict[int, object] = {}
+        self.last_scope: object = None
 
     # keys
 

@@ -28,6 +28,7 @@ SHORTEST_CARD = 10**12
 MOST_SHORT = 1_024
 MOST_SCOPES = 1_000
 _PASSING = frozenset((bool, float))
+_TRACE_STATE = SpanContext(0, 0, is_remote=False).index(DEFAULT_TRACE_STATE)
 _STATEMENTS = ("db.query.text", "db.statement")
 
 
@@ -147,8 +148,13 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
     name, attributes, status = span._name, span._attributes, span._status
     context, scope = span._context, span._instrumentation_scope
     new_attributes = redact_attributes(redactor, attributes, "span.attributes")
-    known = scope is None or scope is redactor.known_scopes.get(id(scope))
-    state = None if context is None else context.trace_state
+    known = scope is redactor.last_scope or scope is None or _known(redactor, scope)
+    # The property of a tuple that most contexts are costs as much as an attribute's redaction.
+    state: Any = None
+    if type(context) is SpanContext:
+        state = context[_TRACE_STATE]
+    elif context is not None:
+        state = context.trace_state
     if (
         known
         and new_attributes is attributes
@@ -178,6 +184,14 @@ def redact_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
     return RedactedSpan(
         span, new_name, new_context, new_attributes, new_events, new_links, new_status, new_scope
     )
+
+
+def _known(redactor: Redactor, scope: Any) -> bool:
+    """Whether a scope held no secrets; it is the next span's as well, mostly."""
+    if scope is not redactor.known_scopes.get(id(scope)):
+        return False
+    redactor.last_scope = scope
+    return True
 
 
 class RedactedSpan(ReadableSpan):
