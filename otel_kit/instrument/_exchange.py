@@ -231,10 +231,10 @@ class Exchange:
         if self.head.method == "HEAD":
             self.response = Body(0)  # the server keeps it to itself
         self._span.set_attributes(self._late())
-        if self.own:
+        if self.own or self.is_websocket:  # of which FastAPI does not say how the handshake went
             self._span.set_attributes(kinds)
-            if semconv.ERROR_TYPE in kinds:
-                self._span.set_status(StatusCode.ERROR, _sentence(self.error))
+        if self.own and semconv.ERROR_TYPE in kinds:
+            self._span.set_status(StatusCode.ERROR, _sentence(self.error))
         if self.error is not None:
             place = place_of(self.error)
             self._span.set_attributes(place)

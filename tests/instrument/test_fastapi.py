@@ -21,7 +21,7 @@ fastapi = pytest.importorskip("fastapi")
 requests = pytest.importorskip("requests")
 starlette_testclient = pytest.importorskip("starlette.testclient")
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket  # noqa: E402
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket, WebSocketException  # noqa: E402
 from fastapi.responses import JSONResponse, StreamingResponse  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.background import BackgroundTask  # noqa: E402
@@ -29,6 +29,7 @@ from starlette.endpoints import HTTPEndpoint  # noqa: E402
 from starlette.middleware.base import BaseHTTPMiddleware  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
 from starlette.routing import Mount, Route  # noqa: E402
+from starlette.websockets import WebSocketDisconnect  # noqa: E402
 
 
 class ShopError(Exception):
@@ -240,6 +241,27 @@ def test_websockets_last_until_they_are_closed(captured: Any) -> None:
     assert not points(captured, "http.server.request.duration")
     [record] = access_logs(captured)
     assert record.attributes["otel_kit.http.duration"] > 0.05
+
+
+def test_the_handshake_of_a_websocket_has_its_status(captured: Any) -> None:
+    """A websocket's span does not say whether it was accepted."""
+    app = FastAPI()
+
+    @app.websocket("/talk/{room}")
+    async def talk(websocket: WebSocket, room: str) -> None:
+        if room == "closed":
+            raise WebSocketException(code=1008)
+        await websocket.accept()
+        await websocket.close()
+
+    client = starlette_testclient.TestClient(app)
+    with client.websocket_connect("/talk/open"):
+        pass
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/talk/closed"):
+        pass
+    spans = wait_for(lambda: len(found := server_spans(captured)) == 2 and found)
+    assert [span.attributes["http.response.status_code"] for span in spans] == [101, 403]
+    assert [span.status.status_code.name for span in spans] == ["UNSET", "UNSET"]
 
 
 def test_mounted_applications_are_one_request(captured: Any) -> None:
