@@ -75,10 +75,10 @@ SOAK = """
     ("rounds", "requests"),
     [
         pytest.param(2, 100, id="short"),
-        pytest.param(4, 5_000, id="20,000 requests", marks=[pytest.mark.slow, pytest.mark.timeout(400)]),
+        pytest.param(4, 5_000, id="20,000 requests", marks=[pytest.mark.slow, pytest.mark.timeout(930)]),
     ],
 )
 def test_requests_leave_nothing_behind(run_program: RunProgram, rounds: int, requests: int) -> None:
     """Memory grows with each request, or an id of one request is seen by the next or by another job of a pool."""
-    done = run_program(SOAK, str(rounds), str(requests), timeout=380)
+    done = run_program(SOAK, str(rounds), str(requests), timeout=900)
     assert done.stdout == "flat\n", done.stderr
