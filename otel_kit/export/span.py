@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic_ns
@@ -137,7 +136,6 @@ class Span(sdk.Span):
         self._start_time: int = start_time
         self._flags = flags  # whether an exception that leaves the block is recorded, and sets the status
         self._attributes: dict[str, Any] = {}
-        self._once = threading.Lock()  # taken by end(), never given back
 
     # What the SDK keeps in each span lies behind ours.
     _resource = property(lambda self: self._live.resource)
@@ -282,11 +280,14 @@ class Span(sdk.Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End the span, at the given nanoseconds since the epoch or now, but never before its start."""
-        if not self._once.acquire(False):
+        at = monotonic_ns() + self._clock if end_time is None else nanoseconds(end_time, self._now)
+        if at < self._start_time:
+            at = self._start_time
+        # Up to where it is set no call is made: after one another thread may come in, or a signal's handler.
+        if self._end_time is not None:
             self._too_late("end")
             return
-        at = monotonic_ns() + self._clock if end_time is None else nanoseconds(end_time, self._now)
-        self._end_time = at if at > self._start_time else self._start_time
+        self._end_time = at
         self._attributes = self._attributes.copy()
         self._tracer.span_processor.on_end(self)
 

@@ -78,7 +78,7 @@ def _telling_of_bare(original: Callable[..., None]) -> Callable[..., None]:
 
 def _begun(cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> Query | None:
     """The statement that the driver gets; None where it is not watched."""
-    if not State.on or context is None or KEY in context.__dict__:
+    if not State.on or context is None or getattr(context, KEY, None) is not None:
         return None
     try:
         here = _runtime.get_current()
@@ -125,7 +125,7 @@ class Query:
             span.set_attributes(bound(parameters, context))
         if choice.commenter:
             self.statement = comment.added(statement, span, conn.dialect)
-        context.__dict__[KEY] = self
+        setattr(context, KEY, self)  # not through __dict__, which would be made for that
         self._began = perf_counter()
 
     def done(self, cursor: Any) -> None:
@@ -155,7 +155,7 @@ class Query:
 
     def _end(self, duration: float, facts: dict[str, Any]) -> None:
         context, choice = self._context, self._choice
-        context.__dict__.pop(KEY, None)
+        setattr(context, KEY, None)
         self._span.end()
         figures().duration.record(duration, facts)
         tally.count(tally.QUERY, duration)

@@ -43,11 +43,15 @@ class Place:
 
 def count(span: Span, described: Described, duration: float, context: Any, most: int) -> None:
     """Count a statement for the span that it was made in."""
-    if not span.is_recording() or not hasattr(span, "__dict__"):
+    if not span.is_recording():
         return
-    seen = span.__dict__.get(KEY)
+    # Not through __dict__: up to 3.12 looking at it makes it, which costs the span and all that read it.
+    seen: dict[str, Repeat] | None = getattr(span, KEY, None)
     if seen is None:
-        seen = span.__dict__[KEY] = {}
+        try:
+            setattr(span, KEY, seen := {})
+        except AttributeError:  # a span of somebody's that takes none
+            return
     repeat = seen.get(described.text)
     if repeat is None:
         if len(seen) >= MOST_STATEMENTS:

@@ -6,6 +6,7 @@ measured around SQLAlchemy's own method, because its event comes before the data
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -154,10 +155,11 @@ def _current_span() -> Any:
 
 
 def _event(span: Any, name: str, attributes: dict[str, Any] | None = None) -> None:
-    # A context may hold anything, and the API's spans that do not record have no attributes of ours.
-    if not isinstance(span, Span) or not span.is_recording() or not hasattr(span, "__dict__"):
+    # A context may hold anything, and a span of somebody's may take no attributes of ours.
+    if not isinstance(span, Span) or not span.is_recording():
         return
-    count = span.__dict__.get(EVENTS_KEY, 0)
+    count = getattr(span, EVENTS_KEY, 0)
     if count < MOST_EVENTS:
-        span.__dict__[EVENTS_KEY] = count + 1
-        span.add_event(f"{semconv.EVENT_DB_TRANSACTION}.{name}", attributes)
+        with contextlib.suppress(AttributeError):
+            setattr(span, EVENTS_KEY, count + 1)
+            span.add_event(f"{semconv.EVENT_DB_TRANSACTION}.{name}", attributes)
