@@ -131,6 +131,8 @@ class Span(sdk.Span):
         self._parent = parent
         self._kind = kind
         self._tracer = tracer
+        # Here, not behind properties as the rest of what the SDK keeps: each is read several times while a span is sent.
+        self._instrumentation_scope, self._resource = tracer._instrumentation_scope, live.resource
         self._live = live
         self._clock = clock  # nanoseconds from the monotonic to the wall clock, shared by a local trace
         self._start_time: int = start_time
@@ -138,10 +140,8 @@ class Span(sdk.Span):
         self._attributes: dict[str, Any] = {}
 
     # What the SDK keeps in each span lies behind ours.
-    _resource = property(lambda self: self._live.resource)
     _limits = property(lambda self: self._live.limits)
     _sampler = property(lambda self: self._live.sampler)
-    _instrumentation_scope = property(lambda self: self._tracer._instrumentation_scope)
     _span_processor = property(lambda self: self._tracer.span_processor)
     _record_exception = property(lambda self: self._flags[0])
     _set_status_on_exception = property(lambda self: self._flags[1])
