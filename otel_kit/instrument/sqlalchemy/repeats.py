@@ -13,6 +13,7 @@ from opentelemetry.trace import Span
 
 from otel_kit import semconv
 from otel_kit.instrument.sqlalchemy.database import Described
+from otel_kit.instrument.sqlalchemy.note import note
 from otel_kit.instrument.sqlalchemy.place import place
 from otel_kit.instrument.sqlalchemy.slow import emit
 from otel_kit.signals.logs.caller import code_attributes
@@ -45,12 +46,10 @@ def count(span: Span, described: Described, duration: float, context: Any, most:
     """Count a statement for the span that it was made in."""
     if not span.is_recording():
         return
-    # Not through __dict__: up to 3.12 looking at it makes it, which costs the span and all that read it.
     seen: dict[str, Repeat] | None = getattr(span, KEY, None)
     if seen is None:
-        try:
-            setattr(span, KEY, seen := {})
-        except AttributeError:  # a span of somebody's that takes none
+        seen = {}
+        if not note(span, KEY, seen):
             return
     repeat = seen.get(described.text)
     if repeat is None:

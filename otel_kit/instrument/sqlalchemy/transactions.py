@@ -6,7 +6,6 @@ measured around SQLAlchemy's own method, because its event comes before the data
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -20,6 +19,7 @@ from otel_kit import _guard, semconv
 from otel_kit.instrument._sql import current
 from otel_kit.instrument.sqlalchemy.database import database_of
 from otel_kit.instrument.sqlalchemy.figures import tracer
+from otel_kit.instrument.sqlalchemy.note import note
 from otel_kit.instrument.sqlalchemy.state import State
 
 KEY = "_otel_kit_transaction"
@@ -155,11 +155,9 @@ def _current_span() -> Any:
 
 
 def _event(span: Any, name: str, attributes: dict[str, Any] | None = None) -> None:
-    # A context may hold anything, and a span of somebody's may take no attributes of ours.
+    # A context may hold anything.
     if not isinstance(span, Span) or not span.is_recording():
         return
     count = getattr(span, EVENTS_KEY, 0)
-    if count < MOST_EVENTS:
-        with contextlib.suppress(AttributeError):
-            setattr(span, EVENTS_KEY, count + 1)
-            span.add_event(f"{semconv.EVENT_DB_TRANSACTION}.{name}", attributes)
+    if count < MOST_EVENTS and note(span, EVENTS_KEY, count + 1):
+        span.add_event(f"{semconv.EVENT_DB_TRANSACTION}.{name}", attributes)
