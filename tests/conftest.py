@@ -25,6 +25,22 @@ ROOT = Path(__file__).resolve().parent.parent
 RunProgram = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.fixture
+def vanishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is deleted in the moment that somebody looks into it."""
+    folder, scandir = tmp_path / "gone", os.scandir
+    folder.mkdir()
+
+    def look(path: str | Path) -> object:
+        if Path(path) == folder and folder.exists():
+            folder.rmdir()
+        return scandir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", look)
+        yield folder
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No OTEL variable of the machine reaches a test."""

@@ -213,22 +213,11 @@ def test_another_directory_by_a_second_init(tmp_path: Path) -> None:
     assert (numbers(tmp_path / "one"), numbers(tmp_path / "two")) == ({1: 1}, {2: 1})
 
 
-def test_a_folder_that_goes_while_it_is_looked_through(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_goes_while_it_is_looked_through(tmp_path: Path, vanishing: Path) -> None:
     """Where a folder is deleted while old files are tended, this is an error, or old files stay."""
     old = aged(tmp_path / "app.20260101-000000-000001.jsonl", "{}\n", 60)
-    (tmp_path / "gone").mkdir()
-    scandir = os.scandir
-
-    def vanishing(path: Any) -> Any:
-        if Path(path).name == "gone" and Path(path).exists():
-            Path(path).rmdir()
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", vanishing)
     tend(tmp_path, days=30)
-    assert not (tmp_path / "gone").exists()
+    assert not vanishing.exists()
     assert not old.exists()
 
 
